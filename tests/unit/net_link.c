@@ -1,0 +1,326 @@
+/* net/link over real sockets on loopback. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <uv.h>
+#include "base/mem.h"
+#include "net/link.h"
+
+#define CHECK(x) assert_true(x)
+#define WAIT_MS 15000
+
+/* One end: a link and what happened to it. */
+struct end {
+	struct link *link;
+	struct curve_pair keys;
+	unsigned ups, downs;
+	enum err why;
+	uint32_t up, down;              /* the last number */
+	uint8_t up_key[KEY_LEN];
+	uint64_t frames, bytes, expect; /* frames begin with a counter from 0 */
+	bool ordered, echo;
+	size_t last_len;
+};
+static uv_loop_t loop;
+static struct link *opened[16]; /* so that a failed test leaves nothing either */
+static size_t n_opened;
+static uint8_t seed_byte;
+
+static void on_up(void *arg, uint32_t number, const uint8_t key[KEY_LEN])
+{
+	struct end *e = arg;
+
+	e->ups++;
+	e->up = number;
+	memcpy(e->up_key, key, KEY_LEN);
+}
+
+static void on_down(void *arg, uint32_t number, enum err why)
+{
+	struct end *e = arg;
+
+	e->downs++;
+	e->down = number;
+	e->why = why;
+}
+
+static void on_frame(void *arg, uint32_t number, struct slice bytes)
+{
+	struct end *e = arg;
+
+	if (bytes.len >= 8 && get_u64(bytes.data) != e->expect++)
+		e->ordered = false;
+	e->frames++;
+	e->bytes += bytes.len;
+	e->last_len = bytes.len;
+	if (e->echo)
+		CHECK(link_send(e->link, number, bytes) == OK);
+}
+
+static void keys_make(struct curve_pair *k)
+{
+	uint8_t seed[KEY_LEN] = { 42, ++seed_byte };
+
+	crypto_box_seed(k->public, k->secret, seed);
+}
+
+static void end_open(struct end *e)
+{
+	struct link_events events = { e, on_up, on_down, on_frame };
+
+	memset(e, 0, sizeof *e);
+	e->ordered = true;
+	keys_make(&e->keys);
+	CHECK(link_open(&e->link, &loop, &events, &e->keys) == OK);
+	opened[n_opened++] = e->link;
+}
+
+static void end_close(struct end *e)
+{
+	for (size_t i = 0; i < n_opened; i++)
+		if (opened[i] == e->link)
+			opened[i] = opened[--n_opened];
+	link_close(e->link);
+}
+
+static void end_allow(struct end *e, const struct end *who)
+{
+	CHECK(link_allow(e->link, who != NULL ? &who->keys.public : NULL, who != NULL) == OK);
+}
+
+static char *end_listen(struct end *e)
+{
+	static char address[64];
+	uint16_t port;
+
+	CHECK(link_listen(e->link, "tcp://127.0.0.1:*", &port) == OK);
+	CHECK(port != 0);
+	snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
+	return address;
+}
+
+static void on_alarm(uv_timer_t *t)
+{
+	*(bool *)t->data = true;
+}
+
+/* Run the loop until the condition holds; false: it did not within ms. */
+#define RUN(condition, ms) __extension__ ({ \
+	uv_timer_t alarm_; bool rang_ = false; \
+	uv_timer_init(&loop, &alarm_); alarm_.data = &rang_; uv_timer_start(&alarm_, on_alarm, (ms), 0); \
+	while (!(condition) && !rang_) uv_run(&loop, UV_RUN_ONCE); \
+	uv_close((uv_handle_t *)&alarm_, NULL); uv_run(&loop, UV_RUN_NOWAIT); \
+	(condition); })
+
+static int setup(void **state)
+{
+	(void)state;
+	CHECK(crypto_start() == OK);
+	CHECK(uv_loop_init(&loop) == 0);
+	return 0;
+}
+
+/* Every test ends with nothing left in the loop and on the heap. */
+static int teardown(void **state)
+{
+	(void)state;
+	while (n_opened > 0)
+		link_close(opened[--n_opened]);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CHECK(uv_loop_close(&loop) == 0);
+	CHECK(mem_live() == 0);
+	return 0;
+}
+
+/* a dials b; both know each other. */
+static void pair_up(struct end *a, struct end *b)
+{
+	end_open(a);
+	end_open(b);
+	end_allow(b, a);
+	CHECK(link_connect(a->link, 7, end_listen(b), b->keys.public, &a->keys) == OK);
+	CHECK(RUN(a->ups == 1, WAIT_MS));
+	CHECK(a->up == 7 && memcmp(a->up_key, b->keys.public, KEY_LEN) == 0);
+	CHECK(link_send(a->link, 7, SLICE("hi", 2)) == OK);
+	CHECK(RUN(b->frames == 1, WAIT_MS));
+	CHECK(b->ups == 1 && b->up >= LINK_INCOMING && memcmp(b->up_key, a->keys.public, KEY_LEN) == 0);
+	b->frames = 0;
+}
+
+static void pair_close(struct end *a, struct end *b)
+{
+	end_close(a);
+	end_close(b);
+}
+
+static void send_from(struct end *e, uint32_t number, uint64_t *sent, uint64_t goal, size_t len)
+{
+	uint8_t frame[1024] = { 0 };
+
+	while (*sent < goal) {
+		enum err err;
+		put_u64(frame, *sent);
+		err = link_send(e->link, number, SLICE(frame, len));
+		if (err == ERR_LIMIT)
+			return;
+		CHECK(err == OK);
+		++*sent;
+	}
+}
+
+static void test_both_ways_in_order(void **state)
+{
+	struct end a, b;
+	uint64_t from_a = 0, from_b = 0, n = 10000;
+
+	(void)state;
+	pair_up(&a, &b);
+	while (a.frames < n || b.frames < n) {
+		send_from(&a, 7, &from_a, n, 300);
+		send_from(&b, b.up, &from_b, n, 300);
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	CHECK(a.frames == n && b.frames == n && a.ordered && b.ordered);
+	CHECK(a.downs == 0 && b.downs == 0);
+	pair_close(&a, &b);
+}
+
+static void test_stranger(void **state)
+{
+	struct end a, b;
+	struct link_info info;
+
+	(void)state;
+	end_open(&a);
+	end_open(&b);
+	end_allow(&b, NULL);
+	CHECK(link_connect(a.link, 1, end_listen(&b), b.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.downs == 1, WAIT_MS));
+	CHECK(a.why == ERR_DENIED && a.down == 1 && a.ups == 0 && b.ups == 0);
+	link_info(b.link, &info);
+	CHECK(info.refused_keys == 1 && info.incoming == 0);
+	CHECK(link_send(a.link, 1, SLICE("x", 1)) == ERR_NOTFOUND);
+	CHECK(!RUN(false, 300));
+	link_info(b.link, &info);
+	CHECK(info.refused_keys == 1);          /* it does not try again by itself */
+	pair_close(&a, &b);
+}
+
+static void test_wrong_server_key(void **state)
+{
+	struct end a, b;
+	struct link_info info;
+
+	(void)state;
+	end_open(&a);
+	end_open(&b);
+	end_allow(&b, &a);
+	CHECK(link_connect(a.link, 1, end_listen(&b), a.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.downs == 1, WAIT_MS));
+	CHECK(a.why == ERR_WAITING && a.ups == 0);
+	CHECK(RUN((link_info(b.link, &info), info.refused_handshakes) >= 1, WAIT_MS));
+	pair_close(&a, &b);
+}
+
+static void test_nobody_there(void **state)
+{
+	struct end a, b;
+	char *address;
+
+	(void)state;
+	end_open(&a);
+	end_open(&b);
+	address = end_listen(&b);
+	link_unlisten(b.link);
+	CHECK(link_connect(a.link, 1, address, b.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.downs == 1, 2000));
+	CHECK(a.why == ERR_WAITING);
+	pair_close(&a, &b);
+}
+
+static void test_self_test(void **state)
+{
+	struct end a;
+	struct link_info info;
+
+	(void)state;
+	end_open(&a);
+	CHECK(link_self_test(a.link) == OK);    /* with an empty set */
+	end_allow(&a, &a);
+	CHECK(link_self_test(a.link) == OK);
+	end_listen(&a);
+	CHECK(link_self_test(a.link) == OK);
+	link_info(a.link, &info);
+	CHECK(info.refused_keys == 0 && info.outgoing == 0 && info.incoming == 0);
+	CHECK(a.ups == 0 && a.downs == 0);
+	end_close(&a);
+}
+
+static void test_taken_port(void **state)
+{
+	struct end a, b;
+	char *address;
+	uint16_t port, again;
+
+	(void)state;
+	end_open(&a);
+	end_open(&b);
+	address = end_listen(&a);
+	CHECK(link_listen(b.link, address, &port) == ERR_BUSY && port == 0);
+	for (int i = 0; i < 20; i++) {          /* and free at once when it is given up */
+		link_unlisten(a.link);
+		CHECK(link_listen(b.link, address, &port) == OK);
+		link_unlisten(b.link);
+		CHECK(link_listen(a.link, address, &again) == OK && again == port);
+	}
+	pair_close(&a, &b);
+}
+
+static void test_addresses(void **state)
+{
+	static const char *const good[] = { "tcp://127.0.0.1:7411", "tcp://[::1]:7411", "tcp://[fe80::1%eth0]:1",
+		"tcp://host.example.org:65535", "tcp://my_host-1:80" };
+	static const char *const bad[] = { "", "tcp://", "tcp://:1", "tcp://a", "tcp://a:", "tcp://a:0", "tcp://a:65536",
+		"tcp://a:1x", "tcp://a:*", "tcp://*:1", "ipc:///tmp/x", "inproc://x", "pgm://eth0;239.192.1.1:5555",
+		"tipc://{1,2}", "udp://a:1", "ws://a:1", "tcp://a b:1", "tcp://a;b:1", "tcp://a:1;b:2", "tcp://[::1:1",
+		"tcp://::1:1", "tcp://[::1]1:1", "tcp://[zz]:1", "tcp://[::1%]:1", "tcp://[::1%a%b]:1", "tcp://[]:1",
+		"tcp://-a:1", "tcp://a/b:1", "TCP://a:1", " tcp://a:1", "tcp://a:1 ", "tcp://a:99999999999999999999" };
+	char longest[400];
+	struct end a;
+	uint16_t port;
+
+	(void)state;
+	end_open(&a);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		CHECK(link_address_valid(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		CHECK(!link_address_valid(bad[i]));
+		CHECK(link_connect(a.link, 1, bad[i], a.keys.public, &a.keys) == ERR_USAGE);
+		if (strcmp(bad[i], "tcp://a:0") != 0 && strcmp(bad[i], "tcp://a:*") != 0 && strcmp(bad[i], "tcp://*:1") != 0)
+			CHECK(link_listen(a.link, bad[i], &port) == ERR_USAGE);
+	}
+	memset(longest, 'a', sizeof longest);
+	memcpy(longest, "tcp://", 6);
+	strcpy(longest + 300, ":1");
+	CHECK(!link_address_valid(longest));
+	CHECK(link_connect(a.link, 1, longest, a.keys.public, &a.keys) == ERR_USAGE);
+	CHECK(link_listen(a.link, longest, &port) == ERR_USAGE);
+	end_close(&a);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_both_ways_in_order), T(test_stranger), T(test_wrong_server_key), T(test_nobody_there), T(test_self_test),
+		T(test_taken_port), T(test_addresses),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
