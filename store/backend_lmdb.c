@@ -71,10 +71,9 @@ static enum err error_of(struct lmdb *l, int rc)
 	case MDB_TXN_FULL:
 	case MDB_BAD_VALSIZE:
 		return ERR_TOOBIG;
-	case MDB_BAD_TXN:
-		return ERR_STATE;
 	case MDB_READERS_FULL:
 		return ERR_LIMIT;
+	case MDB_BAD_TXN:               /* after one of these; after a failed write the store asks no more */
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_CURSOR_FULL:

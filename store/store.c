@@ -46,7 +46,7 @@ struct store_txn {
 	struct store_cursor *cursors;
 	struct chunk *chunks;           /* the first is being filled */
 	bool write;
-	enum err failed;                /* the first put or delete that did; commit says so again */
+	enum err failed;                /* the first put or delete that did: all later calls say so again */
 	uint64_t writes;
 };
 struct store_cursor {
@@ -274,6 +274,8 @@ enum err store_get(struct store_txn *t, enum store_table table, struct slice key
 
 	*value = SLICE(NULL, 0);
 	if (e == OK)
+		e = t->failed;
+	if (e == OK)
 		e = t->store->backend->get(t->handle, full, &sealed);
 	return e == OK ? take_value(t, value, full, sealed) : e;
 }
@@ -402,6 +404,8 @@ enum err store_cursor_next(struct store_cursor *c, struct slice *key, struct sli
 		*value = SLICE(NULL, 0);
 	if (c->txn == NULL)
 		return ERR_STATE;
+	if (c->txn->failed != OK)
+		return c->txn->failed;
 	if (c->done)
 		return ERR_NOTFOUND;
 	e = advance(c, &found, &sealed);

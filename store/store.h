@@ -7,8 +7,8 @@
  *
  * One write transaction at a time; reads in it see its own writes.  The loop thread owns a store.  Errors of a backend:
  * ERR_FULL (disk), ERR_MAPFULL (see store_begin), ERR_IO, ERR_NOMEM, ERR_DAMAGED (the file's structure).  After a put or delete
- * that failed, the transaction can only be aborted: store_commit then aborts it and returns that error.  Reads that fail
- * change nothing. */
+ * that failed, the transaction can only be aborted: all its other calls return that error, and store_commit aborts it.
+ * Reads that fail change nothing. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 #include "base/crypto.h"
