@@ -28,7 +28,9 @@ static void *counted(void *p)
 
 void *mem_array(size_t count, size_t size)
 {
-	if (!may_allocate())
+	size_t total;
+
+	if (!may_allocate() || __builtin_mul_overflow(count, size, &total))
 		return NULL;
 	if (count == 0 || size == 0)
 		count = size = 1;

@@ -350,11 +350,14 @@ void mp_get_fixed(struct mp_reader *r, void *out, size_t len)
 {
 	struct slice s = content(r, MP_BIN, len);
 
-	memset(out, 0, len);
 	if (s.len != len)
 		mp_fail(r, ERR_MALFORMED);
-	if (r->err == OK && len > 0)
+	if (len == 0)
+		return;
+	if (r->err == OK)
 		memcpy(out, s.data, len);
+	else
+		memset(out, 0, len);
 }
 
 struct slice mp_get_str(struct mp_reader *r, size_t max)
