@@ -1,5 +1,6 @@
 /* dag: the shape of a space's authority (protocol §3): nodes that cite nodes.  Knows ids, depths and pasts; nothing of meaning.
- * Pure, in memory.  Real DAGs are almost chains: adding is O(cites), dag_in_past close to O(1) there. */
+ * Pure, in memory, one thread at a time (asking, too, uses scratch inside).  Real DAGs are almost chains: adding is O(cites),
+ * dag_in_past close to O(1) there; O(log n) while long branches run side by side; a merge costs the shorter branch. */
 #ifndef CRDT_DAG_H
 #define CRDT_DAG_H
 #include "base/crypto.h"

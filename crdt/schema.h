@@ -8,8 +8,8 @@ enum field_type {
 	FIELD_REGISTER,         /* last writer wins by (hlc, device, op id); value: nil, bool, int, bin or str */
 	FIELD_SET,              /* add-wins set of scalar values; tags are op ids */
 	FIELD_COUNTER,          /* PN-counter: the sum of int deltas, one per op */
-	FIELD_MAP               /* elements by bin16 id, each with fields of its own; an ordered list is a map whose elements
-	                         * hold a fractional position in a register */
+	FIELD_MAP               /* elements by bin16 id, each with registers and counters of its own; an
+	                         * ordered list is a map whose elements hold a fractional position in a register */
 };
 struct schema_field { uint32_t key; enum field_type type; const struct schema *element; };
 struct schema { const struct schema_field *fields; size_t n; };   /* keys ascending, all >= SCHEMA_FIRST_KEY */

@@ -28,13 +28,16 @@ struct trie_node { struct trie_child child[16]; };
 
 void trie_slot_key(struct id32 *out, struct slice slot_key);
 void trie_slot_value(struct id32 *out, uint64_t version, const struct id32 *id);
-/* Apply the changes (any order; sorted in place; the last of equal keys wins; removing what is absent is fine). */
+/* Apply the changes (any order; sorted in place; the last of equal keys wins; removing what is absent is fine).  A leaf that
+ * is already there with that value writes nothing.  On error some nodes are written: abort the transaction.  ERR_NOMEM,
+ * ERR_DAMAGED, and what the table says. */
 enum err trie_update(const struct trie_nodes *, struct trie_change *, size_t n);
 enum err trie_root(const struct trie_nodes *, struct id32 *root);
-/* The node at a path of nibbles.  ERR_NOTFOUND: no branch there.  ERR_DAMAGED: a node that does not decode. */
+/* The node at a path of nibbles (an empty trie has an empty root node).  ERR_NOTFOUND: no branch there.
+ * ERR_DAMAGED: a node that does not decode. */
 enum err trie_node(const struct trie_nodes *, struct slice path, struct trie_node *out);
 void trie_node_hash(const struct trie_node *, struct id32 *out);
-/* Every leaf below a path in key order; stops with the callback's error. */
+/* Every leaf below a path in key order, also one that is kept in a node above it; stops with the callback's error. */
 enum err trie_walk(const struct trie_nodes *, struct slice path, enum err (*leaf)(void *, const struct trie_child *), void *);
 
 #endif
