@@ -320,6 +320,7 @@ static void get_joined(struct mp_reader *r, struct net_message *m)
 	m->u.joined.has_admit = !mp_get_nil(r);
 	if (m->u.joined.has_admit)
 		get_id32(r, &m->u.joined.admit);
+	get_id32(r, &m->u.joined.device);
 }
 
 static void get_refuse(struct mp_reader *r, struct net_message *m)
@@ -349,7 +350,7 @@ static const struct { uint8_t fields; bool has_space; void (*get)(struct mp_read
 	[NET_SINCE] = { 3, true, NULL },
 	[NET_SLOTS] = { 6, true, get_slots },
 	[NET_JOIN] = { 7, true, get_join },
-	[NET_JOINED] = { 4, false, get_joined },
+	[NET_JOINED] = { 5, false, get_joined },
 	[NET_REFUSE] = { 3, false, get_refuse },
 	[NET_CREDIT] = { 2, false, NULL },
 	[NET_FORK] = { 4, true, get_fork },

@@ -22,7 +22,7 @@ enum net_type {
 	NET_SLOTS = 11,         /* [11, space, section, [[slot key bin, version, id]…], journal# covered, more]; covered 0 and more: the
 	                         * other section's part of the same answer follows */
 	NET_JOIN = 12,          /* [12, space, invite key bin32, request bin16, root key bin32, certificate bin, signature bin64] */
-	NET_JOINED = 13,        /* [13, request bin16, status, admit id bin32 | nil] */
+	NET_JOINED = 13,        /* [13, request bin16, status, admit id bin32 | nil, answering device bin32] */
 	NET_REFUSE = 14,        /* [14, reason, space | nil] */
 	NET_CREDIT = 15,        /* [15, bytes]: of what was received, consumed */
 	NET_FORK = 16           /* [16, space, run bin, run bin]: two runs from one prev, the smaller first id first */
@@ -75,7 +75,7 @@ struct net_message {
 		struct { size_t n; struct net_cursor *cursors; } heartbeat;     /* nonce unused */
 		struct { struct id32 invite; struct id16 request; struct id32 root; struct slice certificate;
 			uint8_t signature[SIG_LEN]; } join;
-		struct { struct id16 request; enum net_join_status status; bool has_admit; struct id32 admit; } joined;
+		struct { struct id16 request; enum net_join_status status; bool has_admit; struct id32 admit, device; } joined;
 		enum net_reason reason;
 		uint64_t credit;
 		struct { struct run a, b; struct slice a_bytes, b_bytes; } fork;

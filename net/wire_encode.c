@@ -173,7 +173,7 @@ static void put_join(struct buf *out, const struct net_message *m)
 
 static void put_joined(struct buf *out, const struct net_message *m)
 {
-	mp_put_array(out, 4);
+	mp_put_array(out, 5);
 	mp_put_uint(out, NET_JOINED);
 	put_id16(out, &m->u.joined.request);
 	mp_put_uint(out, m->u.joined.status);
@@ -181,6 +181,7 @@ static void put_joined(struct buf *out, const struct net_message *m)
 		put_id32(out, &m->u.joined.admit);
 	else
 		mp_put_nil(out);
+	put_id32(out, &m->u.joined.device);
 }
 
 static void put_refuse(struct buf *out, const struct net_message *m)
