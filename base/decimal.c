@@ -96,9 +96,9 @@ int64_t decimal_div_round(__int128 n, __int128 d)
 	assert(d > 0);
 	quotient = n / d;
 	rest = n % d;
-	if (rest >= d - rest)
+	if (rest > 0 && rest >= d - rest)
 		quotient++;
-	else if (-rest >= d + rest)
+	else if (rest < 0 && -rest >= d + rest)
 		quotient--;
 	return saturate(quotient);
 }
