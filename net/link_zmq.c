@@ -9,13 +9,24 @@
  * connect.  But its monitor names the file descriptor of each accepted and closed connection, and each message carries it
  * too (ZMQ_SRCFD), so this file keeps a table of them and ends a connection with shutdown(2), which libzmq takes as the peer's
  * doing.  The descriptor may have been closed and used again meanwhile: the inode number is compared first; if that
- * race is lost regardless, an honest peer has to dial again. */
+ * race is lost regardless, an honest peer has to dial again.
+ *
+ * What libzmq does not bound.  A message in parts is kept until its last part comes, without a limit, so a peer with a valid key could
+ * fill the memory by never ending one; and queues are counted in messages, not bytes.  Both are judged by what the kernel
+ * says of the connection (TCP_INFO): see guard_pass and queue_full.
+ *
+ * Reconnecting is the node's business.  ZMQ_RECONNECT_IVL -1 would say so, but then libzmq 4.3.4 ends the pipe at once and drops received
+ * frames that nobody has read yet.  So the interval is an hour, and the socket is closed at the first sign of failure. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,10 +49,15 @@
 #define LINGER_MS       500
 #define TICK_MS         500
 #define SELF_TEST_MS    5000
-#define HEARTBEAT_MS    20000
-#define HEARTBEAT_TIMEOUT_MS 20000
+#define HEARTBEAT_MS    60000                   /* a safety net: sessions have their own, every 15 s */
+#define HEARTBEAT_TIMEOUT_MS 30000
+#define RECONNECT_MS    (3600 * 1000)           /* never: see above */
 #define HWM_SEND        1000
 #define HWM_RECEIVE     256
+#define QUEUE_BYTES     (2 * LIMIT_SESSION_CREDIT)      /* towards one peer */
+#define PART_BYTES      (4 * LIMIT_FRAME)       /* received without a frame coming of it */
+#define GUARD_MS        50                      /* between two looks at the connections that receive much */
+#define SMALL_TALK      (64 * 1024)             /* between two looks: not much */
 #define BUDGET          64                      /* messages per socket and turn of the loop */
 #define STRANGERS       256                     /* connections that have not sent a frame yet */
 #define LISTENERS       8
@@ -68,6 +84,7 @@ struct dial {                                   /* an outgoing link */
 	struct sock *dealer, *monitor;
 	struct lookup *lookup;
 	enum dial_state state;
+	int fd;                                 /* -1: not connected */
 	enum err why;                           /* not OK: ended, reported when the dealer is drained */
 	uint32_t number;
 	uint64_t deadline;
@@ -92,11 +109,15 @@ struct peer {                                   /* an incoming link */
 	uint8_t key[KEY_LEN];
 	char user[HEX_LEN];
 };
-struct conn {                                   /* an accepted connection, by descriptor */
+struct conn {                                   /* a connection, by descriptor */
 	bool open, linked, leaving;
+	struct dial *dial;                      /* NULL: accepted */
 	uint32_t route;                         /* linked: the peer */
 	ino_t inode;
 	uint64_t deadline;                      /* then it is ended, unless linked and not leaving */
+	uint64_t sent, acked;                   /* bytes handed to libzmq; known to have arrived */
+	uint64_t received, base;                /* at the last look; at the last one after which a frame came */
+	bool watched, delivered, strike;
 };
 struct link {
 	uv_loop_t *loop;
@@ -120,7 +141,12 @@ struct link {
 	size_t n_peers, n_dialing;
 	uint32_t next_number, next_monitor;
 	struct conn *conns;                     /* [n_conns] by descriptor */
-	size_t n_conns, n_strangers, n_leaving;
+	size_t n_conns, n_strangers, n_leaving, max_fd;
+	int epoll;                              /* connections at rest; see guard_pass */
+	uv_poll_t guard;
+	uv_timer_t guard_timer;
+	bool guarding, guard_due;
+	uint64_t guard_next;
 	struct lookup *waiting;
 	size_t n_lookups;
 	struct link_info info;
@@ -253,7 +279,7 @@ static enum err harden(struct sock *s, const struct curve_pair *own)
 		{ ZMQ_SNDHWM, HWM_SEND }, { ZMQ_RCVHWM, HWM_RECEIVE }, { ZMQ_BACKLOG, 1024 }, { ZMQ_IPV6, 1 },
 		{ ZMQ_TCP_KEEPALIVE, 1 }, { ZMQ_TCP_KEEPALIVE_IDLE, 60 }, { ZMQ_TCP_KEEPALIVE_INTVL, 20 },
 		{ ZMQ_TCP_KEEPALIVE_CNT, 3 }, { ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS },
-		{ ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS }, { ZMQ_RECONNECT_IVL, -1 }, { ZMQ_IMMEDIATE, 0 },
+		{ ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS }, { ZMQ_RECONNECT_IVL, RECONNECT_MS }, { ZMQ_IMMEDIATE, 0 },
 	};
 	int64_t max = LIMIT_FRAME + CURVE_OVERHEAD;
 	int bad = zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &max, sizeof max);
@@ -416,7 +442,10 @@ static bool zap_drain(struct sock *s)
 	return true;
 }
 
-/* ---- accepted connections ---- */
+/* ---- connections ---- */
+
+static void peer_gone(struct link *, struct peer *);
+static struct peer *peer_by_route(const struct link *l, uint32_t route);
 
 static struct conn *conn_of(struct link *l, int fd)
 {
@@ -427,16 +456,27 @@ static void conn_count(struct link *l, const struct conn *c, int by)
 {
 	if (c->leaving)
 		l->n_leaving += (size_t)by;
-	else if (!c->linked)
+	else if (!c->linked && c->dial == NULL)
 		l->n_strangers += (size_t)by;
 }
 
-static void conn_closed(struct link *l, int fd)
+/* Its connection, if it had one, is closed or somebody else's. */
+static void conn_peer_gone(struct link *l, const struct conn *c)
+{
+	struct peer *p = c->linked ? peer_by_route(l, c->route) : NULL;
+
+	if (p != NULL && p->fd == c - l->conns)
+		peer_gone(l, p);
+}
+
+/* Said by the monitor of that dial, or of the ROUTER (NULL): the descriptor may be another's by now. */
+static void conn_closed(struct link *l, int fd, const struct dial *said_by)
 {
 	struct conn *c = conn_of(l, fd);
 
-	if (c == NULL)
+	if (c == NULL || c->dial != said_by)
 		return;
+	conn_peer_gone(l, c);
 	conn_count(l, c, -1);
 	c->open = false;
 }
@@ -455,7 +495,7 @@ static void conn_leave(struct link *l, int fd, uint64_t after)
 {
 	struct conn *c = conn_of(l, fd);
 
-	if (c == NULL || c->leaving)
+	if (c == NULL || (c->leaving && c->deadline <= uv_now(l->loop) + after))
 		return;
 	conn_count(l, c, -1);
 	c->leaving = true;
@@ -466,35 +506,175 @@ static void conn_leave(struct link *l, int fd, uint64_t after)
 	tick_start(l);
 }
 
-static void conn_accepted(struct link *l, int fd)
+/* Tell us once when something arrives on it. */
+static void conn_watch(struct link *l, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET | EPOLLONESHOT, .data.fd = fd };
+	struct conn *c = conn_of(l, fd);
+
+	c->watched = epoll_ctl(l->epoll, EPOLL_CTL_MOD, fd, &e) == 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+static struct conn *conn_add(struct link *l, int fd, struct dial *of)
 {
 	struct stat st;
-	struct conn *c;
+	struct conn *c = conn_of(l, fd);
 
-	if (fd < 0)
-		return;
-	conn_closed(l, fd);
+	if (c != NULL)
+		conn_closed(l, fd, c->dial);
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return NULL;                            /* gone already */
 	if ((size_t)fd >= l->n_conns) {
 		size_t n = (size_t)fd + 64;
 		struct conn *grown = mem_resize(l->conns, n, sizeof *grown);
 		if (grown == NULL) {
 			shutdown(fd, SHUT_RDWR);
-			return;
+			return NULL;
 		}
 		memset(grown + l->n_conns, 0, (n - l->n_conns) * sizeof *grown);
 		l->conns = grown;
 		l->n_conns = n;
 	}
-	if (fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode))
-		return;                                 /* gone already */
 	c = &l->conns[fd];
-	*c = (struct conn){ .open = true, .inode = st.st_ino, .deadline = uv_now(l->loop) + SILENT_MS };
+	*c = (struct conn){ .open = true, .dial = of, .inode = st.st_ino, .deadline = uv_now(l->loop) + SILENT_MS };
 	conn_count(l, c, 1);
-	if (l->n_strangers > STRANGERS) {
-		l->info.refused_handshakes++;
-		conn_leave(l, fd, 0);
+	conn_watch(l, fd);
+	return c;
+}
+
+/* Of those that have not sent a frame yet the oldest goes: an honest one needs little time. */
+static void drop_oldest_stranger(struct link *l)
+{
+	int oldest = -1;
+
+	for (size_t fd = 0; fd < l->n_conns; fd++) {
+		const struct conn *c = &l->conns[fd];
+		if (c->open && !c->linked && !c->leaving && c->dial == NULL
+			&& (oldest < 0 || c->deadline < l->conns[oldest].deadline))
+			oldest = (int)fd;
 	}
+	l->info.refused_handshakes++;
+	conn_leave(l, oldest, 0);
+}
+
+static void conn_accepted(struct link *l, int fd)
+{
+	if (conn_add(l, fd, NULL) == NULL)
+		return;
+	if (l->n_strangers > STRANGERS || (size_t)fd > l->max_fd)
+		drop_oldest_stranger(l);
 	tick_start(l);
+}
+
+/* The kernel's struct; glibc's ends earlier, and uv.h includes glibc's. */
+struct traffic { struct tcp_info info; uint64_t pacing[2], acked, received; };
+_Static_assert(offsetof(struct traffic, acked) == 120, "struct tcp_info");
+
+static bool conn_ask(int fd, struct traffic *out)
+{
+	socklen_t len = sizeof *out;
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, out, &len) == 0 && len == sizeof *out;
+}
+
+/* Does libzmq hold too many bytes for this connection?  The kernel is asked only when it might. */
+static bool queue_full(struct link *l, int fd, size_t len)
+{
+	struct conn *c = conn_of(l, fd);
+	struct traffic now;
+
+	if (c == NULL)
+		return false;
+	if (c->sent + len > c->acked + QUEUE_BYTES) {
+		if (conn_ask(fd, &now) && now.acked > c->acked)
+			c->acked = now.acked;
+		if (c->sent + len > c->acked + QUEUE_BYTES)
+			return true;
+	}
+	c->sent += len + 40;                    /* 33 of CURVE, 2 or 9 of framing */
+	return false;
+}
+
+static void conn_delivered(struct link *l, int fd)
+{
+	struct conn *c = conn_of(l, fd);
+
+	if (c != NULL)
+		c->delivered = true;
+}
+
+/* Look at one connection that received something: true if that was much. */
+static bool guard_conn(struct link *l, int fd, bool backlog)
+{
+	struct conn *c = &l->conns[fd];
+	uint64_t before = c->received, limit = backlog ? (uint64_t)HWM_RECEIVE * LIMIT_FRAME : PART_BYTES;
+	struct traffic now;
+
+	if (!conn_ask(fd, &now))
+		return false;
+	c->received = now.received;
+	if (c->delivered || c->received < c->base) {
+		c->base = c->received;
+		c->delivered = c->strike = false;
+	} else if (c->received - c->base > limit) {
+		if (c->strike) {
+			l->info.dropped_frames++;
+			conn_leave(l, fd, 0);
+		}
+		c->strike = true;               /* its frames may be waiting: once more, after a drain */
+		return true;
+	}
+	return c->received - before > SMALL_TALK;
+}
+
+/* Connections at rest are watched by epoll, once each; what arrives there leads here.  A connection on which much arrives stays under
+ * observation every GUARD_MS; others go back to the watch.  What arrives without a frame coming of it is a frame in
+ * the making, which has a limit. */
+static void on_guard_timer(uv_timer_t *h);
+
+static void guard_pass(struct link *l)
+{
+	bool again = false;
+
+	l->guard_due = false;
+	l->guard_next = uv_now(l->loop) + GUARD_MS;
+	for (size_t fd = 0; fd < l->n_conns; fd++) {
+		struct conn *c = &l->conns[fd];
+
+		if (!c->open || c->watched)
+			continue;
+		if (guard_conn(l, (int)fd, c->dial != NULL ? c->dial->dealer->busy : l->router->busy))
+			again = true;
+		else
+			conn_watch(l, (int)fd);
+	}
+	if (again)
+		uv_timer_start(&l->guard_timer, on_guard_timer, GUARD_MS, 0);
+}
+
+static void on_guard_timer(uv_timer_t *h)
+{
+	struct link *l = h->data;
+
+	l->guard_due = true;                    /* after the drain */
+}
+
+static void on_guard(uv_poll_t *h, int status, int events)
+{
+	struct link *l = h->data;
+	struct epoll_event list[64];
+	int n = epoll_wait(l->epoll, list, 64, 0);
+
+	(void)status, (void)events;
+	for (int i = 0; i < n; i++) {
+		struct conn *c = conn_of(l, list[i].data.fd);
+		if (c != NULL)
+			c->watched = false;
+	}
+	if (uv_now(l->loop) >= l->guard_next)
+		l->guard_due = true;
+	else if (!uv_is_active((uv_handle_t *)&l->guard_timer))
+		uv_timer_start(&l->guard_timer, on_guard_timer, l->guard_next - uv_now(l->loop), 0);
 }
 
 /* ---- incoming links ---- */
@@ -549,15 +729,6 @@ static void peer_gone(struct link *l, struct peer *p)
 	tick_start(l);
 }
 
-static void conn_peer_gone(struct link *l, int fd)
-{
-	struct conn *c = conn_of(l, fd);
-	struct peer *p = c != NULL && c->linked ? peer_by_route(l, c->route) : NULL;
-
-	if (p != NULL && p->fd == fd)
-		peer_gone(l, p);
-}
-
 static void report_gone(struct link *l)
 {
 	while (l->gone != NULL) {
@@ -577,12 +748,10 @@ static bool router_event(struct link *l)
 		return false;
 	switch (event) {
 	case ZMQ_EVENT_ACCEPTED:
-		conn_peer_gone(l, (int)value);
 		conn_accepted(l, (int)value);
 		break;
 	case ZMQ_EVENT_DISCONNECTED:
-		conn_peer_gone(l, (int)value);
-		conn_closed(l, (int)value);
+		conn_closed(l, (int)value, NULL);
 		break;
 	case ZMQ_EVENT_CLOSED:
 		l->closed = true;
@@ -614,6 +783,8 @@ static struct peer *peer_new(struct link *l, uint32_t route, int fd, const char 
 	while (router_event(l))                 /* what was said of this descriptor's earlier users */
 		;
 	c = conn_of(l, fd);
+	if (c != NULL && c->dial != NULL)
+		c = NULL;                       /* it is gone, and its descriptor an outgoing link's by now */
 	if (!from_hex(key, user) || !is_allowed(l, key) || (c != NULL && c->leaving))
 		goto refuse;
 	for (size_t i = 0; i < BUCKETS; i++)
@@ -634,7 +805,7 @@ static struct peer *peer_new(struct link *l, uint32_t route, int fd, const char 
 	l->by_number[p->number % BUCKETS] = p;
 	l->n_peers++;
 	if (c != NULL) {
-		conn_peer_gone(l, fd);          /* a stale user of the same descriptor */
+		conn_peer_gone(l, c);           /* a stale user of the same descriptor */
 		conn_count(l, c, -1);
 		c->linked = true;
 		c->route = route;
@@ -666,6 +837,7 @@ static void router_frame(struct link *l, zmq_msg_t *from, zmq_msg_t *body, bool 
 		goto drop;
 	if (p->denied || strlen(user) != HEX_LEN || memcmp(user, p->user, HEX_LEN) != 0)
 		goto drop;
+	conn_delivered(l, fd);
 	l->events.frame(l->events.arg, p->number, SLICE(zmq_msg_data(body), zmq_msg_size(body)));
 	return;
 drop:
@@ -726,6 +898,14 @@ static struct dial *dial_by_number(const struct link *l, uint32_t number)
 
 static void lookup_next(struct link *l);
 
+static void dial_hang_up(struct dial *d, int linger)
+{
+	conn_closed(d->link, d->fd, d);
+	d->fd = -1;
+	monitored_close(d->dealer, d->monitor, linger);
+	d->dealer = d->monitor = NULL;
+}
+
 static void dial_forget(struct dial *d, int linger)
 {
 	struct link *l = d->link;
@@ -734,7 +914,7 @@ static void dial_forget(struct dial *d, int linger)
 	while (*at != d)
 		at = &(*at)->chain;
 	*at = d->chain;
-	monitored_close(d->dealer, d->monitor, linger);
+	dial_hang_up(d, linger);
 	if (d->lookup != NULL) {
 		d->lookup->dial = NULL;
 		if (d->lookup->running)
@@ -778,8 +958,7 @@ static void dial_end(struct dial *d)
 	enum err why = d->why;
 
 	if (why == ERR_WAITING && d->state == CONNECTING && d->next_alternative < d->n_alternatives) {
-		monitored_close(d->dealer, d->monitor, 0);
-		d->dealer = d->monitor = NULL;
+		dial_hang_up(d, 0);
 		d->why = OK;
 		if (dial_start(d) == OK)
 			return;
@@ -821,6 +1000,10 @@ static bool dealer_event(struct dial *d)
 	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
 		d->why = ERR_DENIED;
 		break;
+	case ZMQ_EVENT_CONNECTED:
+		d->fd = (int)value;
+		conn_add(d->link, d->fd, d);
+		return true;
 	case ZMQ_EVENT_CONNECT_RETRIED:
 	case ZMQ_EVENT_CLOSED:
 	case ZMQ_EVENT_DISCONNECTED:
@@ -872,6 +1055,7 @@ static bool dealer_drain(struct sock *s)
 		dial_up(d);                     /* CURVE let it through, though the monitor's word may come later */
 		d = dial_by_number(l, number);
 		if (d != NULL && d->dealer == s) {
+			conn_delivered(l, d->fd);
 			if (whole && zmq_msg_size(&m) <= LIMIT_FRAME)
 				l->events.frame(l->events.arg, number, SLICE(zmq_msg_data(&m), zmq_msg_size(&m)));
 			else
@@ -1033,6 +1217,7 @@ static enum err dial(struct link *l, uint32_t number, const char *address, const
 		return ERR_NOMEM;
 	d->link = l;
 	d->number = number;
+	d->fd = -1;
 	d->client = *client;
 	memcpy(d->server, server_key, KEY_LEN);
 	d->deadline = uv_now(l->loop) + DIAL_MS;
@@ -1071,6 +1256,8 @@ static void on_check(uv_check_t *h)
 		if (s->drain(s))
 			mark(s);
 	}
+	if (l->guard_due)
+		guard_pass(l);
 	if (l->busy_head == NULL)
 		uv_idle_stop(&l->idle);
 }
@@ -1084,7 +1271,7 @@ static void on_tick(uv_timer_t *h)
 	report_gone(l);
 	for (size_t fd = 0; fd < l->n_conns && l->n_strangers + l->n_leaving > 0; fd++) {
 		struct conn *c = &l->conns[fd];
-		if (!c->open || (c->linked && !c->leaving) || now < c->deadline)
+		if (!c->open || ((c->linked || c->dial != NULL) && !c->leaving) || now < c->deadline)
 			continue;
 		conn_leave(l, (int)fd, 0);
 		conn_end(l, (int)fd);
@@ -1130,20 +1317,32 @@ static enum err router_open(struct link *l, const struct curve_pair *own)
 enum err link_open(struct link **out, struct uv_loop_s *loop, const struct link_events *events, const struct curve_pair *own)
 {
 	struct link *l = mem_alloc(sizeof *l);
+	struct rlimit files = { 0 };
 	enum err e = ERR_NOMEM;
 
 	*out = NULL;
 	if (l == NULL)
 		return ERR_NOMEM;
+	getrlimit(RLIMIT_NOFILE, &files);
+	l->max_fd = files.rlim_cur - files.rlim_cur / 8;
 	l->loop = loop;
 	l->events = *events;
 	memcpy(l->public, own->public, KEY_LEN);
-	l->check.data = l->idle.data = l->timer.data = l;
+	l->check.data = l->idle.data = l->timer.data = l->guard_timer.data = l->guard.data = l;
 	uv_check_init(loop, &l->check);
 	uv_idle_init(loop, &l->idle);
 	uv_timer_init(loop, &l->timer);
 	uv_check_start(&l->check, on_check);
-	l->handles = 3;
+	uv_timer_init(loop, &l->guard_timer);
+	l->handles = 4;
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll < 0 || uv_poll_init(loop, &l->guard, l->epoll) != 0) {
+		e = ERR_LIMIT;
+		goto fail;
+	}
+	l->handles++;
+	l->guarding = true;
+	uv_poll_start(&l->guard, UV_READABLE, on_guard);
 	l->context = zmq_ctx_new();
 	if (l->context == NULL || zmq_ctx_set(l->context, ZMQ_MAX_SOCKETS, SOCKETS) != 0)
 		goto fail;
@@ -1182,6 +1381,11 @@ void link_close(struct link *l)
 	uv_close((uv_handle_t *)&l->check, on_handle_closed);
 	uv_close((uv_handle_t *)&l->idle, on_handle_closed);
 	uv_close((uv_handle_t *)&l->timer, on_handle_closed);
+	uv_close((uv_handle_t *)&l->guard_timer, on_handle_closed);
+	if (l->guarding)
+		uv_close((uv_handle_t *)&l->guard, on_handle_closed);
+	if (l->epoll >= 0)
+		close(l->epoll);
 }
 
 enum err link_listen(struct link *l, const char *address, uint16_t *port)
@@ -1312,11 +1516,14 @@ enum err link_send(struct link *l, uint32_t number, struct slice frame)
 		return ERR_TOOBIG;
 	if (number < LINK_INCOMING) {
 		d = dial_by_number(l, number);
-		return d == NULL || d->state != UP || d->why != OK ? ERR_NOTFOUND : send_parts(d->dealer, NULL, frame);
+		return d == NULL || d->state != UP || d->why != OK ? ERR_NOTFOUND
+			: queue_full(l, d->fd, frame.len) ? ERR_LIMIT : send_parts(d->dealer, NULL, frame);
 	}
 	p = peer_by_number(l, number);
 	if (p == NULL || p->gone)
 		return ERR_NOTFOUND;
+	if (queue_full(l, p->fd, frame.len))
+		return ERR_LIMIT;
 	e = send_parts(l->router, p, frame);
 	if (e == ERR_NOTFOUND)
 		peer_gone(l, p);

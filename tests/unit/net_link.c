@@ -1,15 +1,18 @@
 /* net/link over real sockets on loopback. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include <uv.h>
+#include "tests/unit/curve_raw.h"        /* before base/crypto.h, which renames some of libsodium */
 #include "base/mem.h"
 #include "net/link.h"
 
@@ -95,15 +98,16 @@ static void end_allow(struct end *e, const struct end *who)
 	CHECK(link_allow(e->link, who != NULL ? &who->keys.public : NULL, who != NULL) == OK);
 }
 
+static char listening[64];
+
 static char *end_listen(struct end *e)
 {
-	static char address[64];
 	uint16_t port;
 
 	CHECK(link_listen(e->link, "tcp://127.0.0.1:*", &port) == OK);
 	CHECK(port != 0);
-	snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
-	return address;
+	snprintf(listening, sizeof listening, "tcp://127.0.0.1:%u", port);
+	return listening;
 }
 
 static void on_alarm(uv_timer_t *t)
@@ -111,11 +115,18 @@ static void on_alarm(uv_timer_t *t)
 	*(bool *)t->data = true;
 }
 
+static void on_beat(uv_timer_t *t)
+{
+	(void)t;
+}
+
 /* Run the loop until the condition holds; false: it did not within ms. */
 #define RUN(condition, ms) __extension__ ({ \
-	uv_timer_t alarm_; bool rang_ = false; \
+	uv_timer_t alarm_, beat_; bool rang_ = false; \
 	uv_timer_init(&loop, &alarm_); alarm_.data = &rang_; uv_timer_start(&alarm_, on_alarm, (ms), 0); \
+	uv_timer_init(&loop, &beat_); uv_timer_start(&beat_, on_beat, 20, 20); \
 	while (!(condition) && !rang_) uv_run(&loop, UV_RUN_ONCE); \
+	uv_close((uv_handle_t *)&beat_, NULL); \
 	uv_close((uv_handle_t *)&alarm_, NULL); uv_run(&loop, UV_RUN_NOWAIT); \
 	(condition); })
 
@@ -137,6 +148,61 @@ static int teardown(void **state)
 	CHECK(uv_loop_close(&loop) == 0);
 	CHECK(mem_live() == 0);
 	return 0;
+}
+
+/* An adversary in a thread of its own, with blocking sockets, while the main thread runs the loop. */
+struct foe {
+	pthread_t thread;
+	void (*act)(struct foe *);
+	uint16_t port;
+	const struct curve_pair *keys;
+	const uint8_t *server;
+	uint64_t goal, done;
+	bool ready, ended;              /* the handshake succeeded; the other side ended it */
+	int finished;
+};
+
+static void *foe_run(void *arg)
+{
+	struct foe *f = arg;
+
+	f->act(f);
+	__atomic_store_n(&f->finished, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void foe_start(struct foe *f, void (*act)(struct foe *), const char *address, const struct curve_pair *keys,
+	const uint8_t server[KEY_LEN])
+{
+	memset(f, 0, sizeof *f);
+	f->act = act;
+	f->port = (uint16_t)atoi(strrchr(address, ':') + 1);
+	f->keys = keys;
+	f->server = server;
+	CHECK(pthread_create(&f->thread, NULL, foe_run, f) == 0);
+}
+
+/* Run the loop until it is done. */
+static bool foe_finish(struct foe *f)
+{
+	bool done;
+
+	done = RUN(__atomic_load_n(&f->finished, __ATOMIC_ACQUIRE) != 0, 30000);
+	if (done)
+		pthread_join(f->thread, NULL);
+	return done;
+}
+
+static long rss_kib(void)
+{
+	long total = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f == NULL || fscanf(f, "%ld %ld", &total, &resident) != 2)
+		resident = 0;
+	if (f != NULL)
+		fclose(f);
+	return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 /* a dials b; both know each other. */
@@ -315,12 +381,190 @@ static void test_addresses(void **state)
 	end_close(&a);
 }
 
+/* ---- what adversaries do ---- */
+
+static void act_hello(struct foe *f)
+{
+	struct raw r;
+
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "");
+	if (f->ready && raw_message(&r, false, "hello", 5))
+		f->done++;
+	usleep(50000);
+	raw_close(&r);
+}
+
+/* Our own raw client works, so that what it fails at means something; and its going is noticed. */
+static void test_raw_client(void **state)
+{
+	struct end a, b;
+	struct foe f;
+
+	(void)state;
+	pair_up(&a, &b);
+	foe_start(&f, act_hello, listening, &a.keys, b.keys.public);
+	CHECK(foe_finish(&f) && f.ready && f.done == 1);
+	CHECK(RUN(b.frames == 1 && b.ups == 2 && b.downs == 1, WAIT_MS));
+	CHECK(b.last_len == 5 && b.why == ERR_WAITING);
+	CHECK(a.downs == 0);
+	pair_close(&a, &b);
+}
+
+static void act_too_big(struct foe *f)
+{
+	struct raw r;
+	uint8_t *big = calloc(1, LIMIT_FRAME + 1);
+
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
+		&& raw_message(&r, false, "first", 5) && raw_message(&r, false, big, LIMIT_FRAME)
+		&& raw_message(&r, false, big, LIMIT_FRAME + 1);
+	f->ended = raw_ended(&r);
+	raw_close(&r);
+	free(big);
+}
+
+static void test_too_big(void **state)
+{
+	struct end a, b;
+	struct foe f;
+	uint8_t *big = calloc(1, LIMIT_FRAME + 1);
+
+	(void)state;
+	pair_up(&a, &b);
+	foe_start(&f, act_too_big, listening, &a.keys, b.keys.public);
+	CHECK(foe_finish(&f) && f.ready && f.ended);
+	CHECK(b.frames == 2 && b.last_len == LIMIT_FRAME);
+	CHECK(RUN(b.downs == 1, WAIT_MS));
+	b.expect = 0;
+	CHECK(link_send(a.link, 7, SLICE(big, LIMIT_FRAME + 1)) == ERR_TOOBIG);
+	CHECK(link_send(a.link, 7, SLICE(big, LIMIT_FRAME)) == OK);
+	CHECK(RUN(b.frames == 3, WAIT_MS) && b.last_len == LIMIT_FRAME && a.downs == 0);
+	free(big);
+	pair_close(&a, &b);
+}
+
+static void act_garbage(struct foe *f)
+{
+	static const char *const openings[] = { "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02", "\xff", "",
+		"\xff\0\0\0\0\0\0\0\1\x7f\1", "SSH-2.0-x\r\n" };
+	uint8_t noise[2000];
+	struct raw r;
+
+	f->ended = true;
+	for (int i = 0; i < 200; i++) {
+		if (!raw_connect(&r, f->port))
+			break;
+		randombytes_buf(noise, sizeof noise);
+		if (i % 8 < 6)
+			raw_write(&r, openings[i % 8], strlen(openings[i % 8]));
+		if (i % 8 == 7)
+			raw_greet(&r, i % 16 == 7 ? "CURVE" : "NULL");
+		raw_write(&r, noise, sizeof noise);
+		if (i >= 192)
+			f->ended = f->ended && raw_ended(&r);
+		raw_close(&r);
+		f->done++;
+	}
+}
+
+/* Announces an 8 GiB frame and sends 64 MiB of it, after a greeting of either mechanism or after half a handshake. */
+static void act_announce(struct foe *f)
+{
+	static uint8_t chunk[1 << 20];
+	static const uint8_t head[] = { 2, 0, 0, 0, 2, 0, 0, 0, 0 }, command[] = { 6, 0, 0, 0, 2, 0, 0, 0, 0 };
+
+	f->ended = true;
+	for (int i = 0; i < 4; i++) {
+		struct raw r;
+
+		if (!raw_connect(&r, f->port) || !raw_greet(&r, i % 2 == 0 ? "CURVE" : "NULL"))
+			f->ended = f->ended && i % 2 != 0;
+		raw_write(&r, i < 2 ? head : command, 9);
+		for (int k = 0; k < 64 && raw_write(&r, chunk, sizeof chunk); k++)
+			f->done += sizeof chunk;
+		f->ended = f->ended && raw_ended(&r);
+		raw_close(&r);
+	}
+}
+
+static void stranger_while_honest(void (*act)(struct foe *), struct foe *f, const struct curve_pair *keys)
+{
+	struct end a, b;
+	uint64_t sent = 0;
+	long before;
+
+	pair_up(&a, &b);
+	foe_start(f, act, listening, keys, b.keys.public);
+	before = rss_kib();
+	while (!__atomic_load_n(&f->finished, __ATOMIC_ACQUIRE) || b.frames < 1000) {
+		if (sent < b.frames + 10)
+			send_from(&a, 7, &sent, sent + 10, 300);
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	pthread_join(f->thread, NULL);
+	CHECK(b.ordered && a.downs == 0);
+	CHECK(rss_kib() - before < 64 * 1024);
+	CHECK(RUN(b.frames == sent, WAIT_MS));
+	pair_close(&a, &b);
+}
+
+static void test_garbage(void **state)
+{
+	struct foe f;
+
+	(void)state;
+	stranger_while_honest(act_garbage, &f, NULL);
+	CHECK(f.ended && f.done == 200);
+}
+
+static void test_announcement(void **state)
+{
+	struct foe f;
+
+	(void)state;
+	stranger_while_honest(act_announce, &f, NULL);
+	CHECK(f.ended && f.done < 64 << 20);
+}
+
+/* A peer with a valid key that never ends a message.  libzmq would keep every part. */
+static void act_endless(struct foe *f)
+{
+	uint8_t *part = calloc(1, 250 * 1024);
+	struct raw r;
+
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
+		&& raw_message(&r, false, "first", 5);
+	while (f->done < (uint64_t)2 << 30 && raw_message(&r, true, part, 250 * 1024))
+		f->done += 250 * 1024;
+	f->ended = raw_ended(&r);
+	raw_close(&r);
+	free(part);
+}
+
+static void test_endless_message(void **state)
+{
+	struct end a, b;
+	struct foe f;
+	long before;
+
+	(void)state;
+	pair_up(&a, &b);
+	before = rss_kib();
+	foe_start(&f, act_endless, listening, &a.keys, b.keys.public);
+	CHECK(foe_finish(&f) && f.ready && f.ended);
+	print_message("endless: %lu MiB taken, resident +%ld MiB\n", (unsigned long)f.done >> 20, (rss_kib() - before) / 1024);
+	CHECK(f.done < (uint64_t)512 << 20);
+	CHECK(RUN(b.downs == 1, WAIT_MS) && b.frames == 1 && a.downs == 0);
+	pair_close(&a, &b);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_both_ways_in_order), T(test_stranger), T(test_wrong_server_key), T(test_nobody_there), T(test_self_test),
-		T(test_taken_port), T(test_addresses),
+		T(test_taken_port), T(test_addresses), T(test_raw_client), T(test_too_big), T(test_garbage),
+		T(test_announcement), T(test_endless_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
