@@ -89,6 +89,7 @@ static void space_free(struct session *s, struct space *sp)
 	if (sp == NULL)
 		return;
 	session_forget(s, sp);
+	session_held_forget(s, &sp->shown.space);
 	queue_clear(&sp->acts);
 	queue_clear(&sp->push);
 	mem_free(sp);
@@ -295,8 +296,24 @@ static enum err on_space_message(struct session *s, const struct net_out *out, c
 	}
 }
 
+static bool is_content(enum net_type type)
+{
+	return type == NET_ACTS || type == NET_RUN || type == NET_STATEMENTS || type == NET_FORK;
+}
+
+static void on_credit(struct session *s, const struct net_out *out, const struct net_message *m)
+{
+	session_on_credit(s, out, m->u.credit);
+	for (size_t i = 0; i < s->n_spaces; i++) {
+		s->space[i]->active_ms = s->now;        /* the peer is busy with what we send */
+		session_settle(s, out, s->space[i]);
+	}
+}
+
 static enum err dispatch(struct session *s, const struct net_out *out, const struct net_message *m)
 {
+	enum err e;
+
 	switch (m->type) {
 	case NET_HELLO:
 		return on_hello(s, out, m);
@@ -315,12 +332,13 @@ static enum err dispatch(struct session *s, const struct net_out *out, const str
 		return OK;
 	}
 	if (m->type == NET_CREDIT) {
-		session_on_credit(s, out, m->u.credit);
-		for (size_t i = 0; i < s->n_spaces; i++)
-			session_settle(s, out, s->space[i]);
+		on_credit(s, out, m);
 		return OK;
 	}
-	return on_space_message(s, out, m);
+	e = on_space_message(s, out, m);
+	if (e == OK && is_content(m->type))
+		session_pay(s, out, m->frame_len);
+	return e;
 }
 
 enum err session_message(struct session *s, const struct net_out *out, const struct net_message *m, uint64_t mono_ms,

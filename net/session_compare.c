@@ -118,13 +118,13 @@ void session_forget(struct session *s, struct space *sp)
 {
 	session_forget_paths(s, sp);
 	session_wants_forget(sp);
-	session_held_forget(s, &sp->shown.space);
 	sp->announcing = false;
 }
 
 static void end(struct session *s, struct space *sp)
 {
 	session_forget(s, sp);
+	session_held_forget(s, &sp->shown.space);
 	sp->phase = PHASE_IDLE;
 	sp->end_ms = s->now;
 	sp->stalls = sp->silences = sp->reasks = 0;
@@ -223,6 +223,8 @@ static void on_unequal(struct session *s, const struct net_out *out, struct spac
 		return;
 	switch (sp->phase) {
 	case PHASE_IDLE:
+		if (answer)                     /* the peer wants to know: not the time to be sulking */
+			sp->shown.why = OK;
 		session_plan(s, sp, answer ? 0 : SETTLE_MS);
 		break;
 	case PHASE_ASKED:
@@ -254,9 +256,9 @@ enum err session_on_roots(struct session *s, const struct net_out *out, struct s
 	if (sp->asked && !m->u.roots.answer) {
 		sp->asked = false;
 		sp->silences = 0;
+		sp->active_ms = s->now;
 		s->count.round_trips++;
 	}
-	sp->active_ms = s->now;
 	if (id32_equal(&ours.authority, &sp->peer.authority)
 			&& (!data_compared(s, sp) || id32_equal(&ours.data, &sp->peer.data)))
 		on_equal(s, out, sp, &ours, m->u.roots.answer);
@@ -278,8 +280,6 @@ void session_to_settle(struct session *s, const struct net_out *out, struct spac
 
 void session_settle(struct session *s, const struct net_out *out, struct space *sp)
 {
-	if (sp->phase != PHASE_IDLE)
-		sp->active_ms = s->now;
 	if (sp->phase == PHASE_SETTLE && !sp->asked && all_here(sp))
 		ask_roots(s, out, sp);
 }
@@ -382,22 +382,20 @@ static bool try_since(struct session *s, const struct net_out *out, struct space
 enum err session_on_since(struct session *s, const struct net_out *out, struct space *sp, const struct net_message *m)
 {
 	say_since(s, out, sp, m->journal);
+	sp->active_ms = s->now;
 	session_settle(s, out, sp);
 	return OK;
 }
 
-enum err session_on_slots(struct session *s, const struct net_out *out, struct space *sp, const struct net_message *m)
+/* Want what we lack or have older. */
+static enum err want_slots(struct session *s, struct space *sp, const struct net_message *m)
 {
-	struct slot ours;
-	enum err e;
-
-	if (!session_lane_open(s, sp, m->section))
-		m = NULL;
-	for (size_t i = 0; m != NULL && i < m->u.slots.n && !sp->spilled; i++) {
+	for (size_t i = 0; i < m->u.slots.n && !sp->spilled; i++) {
 		const struct slot *theirs = &m->u.slots.slots[i];
 		struct slice key = SLICE(theirs->key, theirs->key_len);
+		struct slot ours;
+		enum err e = s->data.slot(s->data.arg, &sp->shown.space, key, &ours);
 
-		e = s->data.slot(s->data.arg, &sp->shown.space, key, &ours);
 		if (e == ERR_NOTFOUND)
 			session_want(s, sp, key, 0, theirs->version);
 		else if (e == OK)
@@ -405,14 +403,24 @@ enum err session_on_slots(struct session *s, const struct net_out *out, struct s
 		else
 			return e;
 	}
+	return OK;
+}
+
+/* Both sides take SLOTS: the driver as the answer to SINCE, the other as what the driver says of its own journal. */
+enum err session_on_slots(struct session *s, const struct net_out *out, struct space *sp, const struct net_message *m)
+{
+	bool more = m->u.slots.more && !sp->spilled;
+	enum err e = OK;
+
+	if (session_lane_open(s, sp, m->section))
+		e = want_slots(s, sp, m);
+	if (e != OK)
+		return e;
 	session_wants_send(s, out, sp);
-	if (m != NULL && m->u.slots.more && !sp->spilled) {
-		if (m->journal > 0)
-			ask_since(s, out, sp, m->journal);
-		session_settle(s, out, sp);
-		return OK;
-	}
-	if (sp->phase == PHASE_SINCE) {
+	sp->active_ms = s->now;
+	if (more && m->journal > 0 && !sp->spilled)
+		ask_since(s, out, sp, m->journal);
+	if (sp->phase == PHASE_SINCE && (!more || sp->spilled)) {
 		s->count.round_trips++;
 		session_to_settle(s, out, sp);
 	}

@@ -183,6 +183,7 @@ enum err session_on_want(struct session *, const struct net_out *, struct space 
 void session_on_credit(struct session *, const struct net_out *, uint64_t bytes);
 
 /* ---- session_take.c ---- */
+void session_pay(struct session *, const struct net_out *, size_t len);             /* credit for what was consumed */
 enum err session_on_content(struct session *, const struct net_out *, struct space *, const struct net_message *);
 void session_held_forget(struct session *, const struct id32 *space);               /* NULL: all */
 bool session_is_held(const struct session *, const struct id32 *act);

@@ -266,7 +266,7 @@ static enum err take_fork(struct session *s, struct space *sp, const struct net_
 
 /* ---- all content ---- */
 
-static void pay(struct session *s, const struct net_out *out, size_t len)
+void session_pay(struct session *s, const struct net_out *out, size_t len)
 {
 	struct net_message m = { .type = NET_CREDIT };
 
@@ -296,7 +296,6 @@ enum err session_on_content(struct session *s, const struct net_out *out, struct
 	enum err e;
 
 	if (!s->data.may_take(s->data.arg, &s->peer, &sp->shown.space, section)) {
-		pay(s, out, m->frame_len);
 		refused(s, sp, ERR_DENIED);
 		if (!sp->lane_told)
 			session_refuse(s, out, REFUSE_LANE, &sp->shown.space);
@@ -307,9 +306,10 @@ enum err session_on_content(struct session *s, const struct net_out *out, struct
 	asked = sp->phase == PHASE_IDLE && sp->wanted.alive > 0;
 	if ((e = take(s, sp, m)) != OK)
 		return e;
-	pay(s, out, m->frame_len);
 	if (m->has_journal)
 		session_heard(s, sp, m->journal, changes);
+	else
+		sp->active_ms = s->now;         /* live frames are no sign that a descent goes on */
 	/* What belongs to a reconciliation is followed by the driver's ROOTS. */
 	if (m->has_journal || asked)
 		session_plan_ack(s, sp);

@@ -18,7 +18,13 @@ int session_newer(const struct slot *a, const struct slot *b)
 void session_want(struct session *s, struct space *sp, struct slice key, uint64_t have, uint64_t target)
 {
 	struct slot_entry *e = queue_find(&sp->wanted, key);
+	struct id32 act;
 
+	if (key.data[0] == 'A') {
+		memcpy(act.b, key.data + 1, ID_LEN);
+		if (session_is_held(s, &act))
+			return;
+	}
 	if (e != NULL) {
 		if (target > e->target)
 			e->target = target;
@@ -40,8 +46,7 @@ void session_want_act(struct session *s, struct space *sp, const struct id32 *id
 	struct slot slot;
 
 	slot_act(&slot, id);
-	if (!session_is_held(s, id))
-		session_want(s, sp, SLICE(slot.key, slot.key_len), 0, 0);
+	session_want(s, sp, SLICE(slot.key, slot.key_len), 0, 0);
 }
 
 void session_want_whole_log(struct session *s, struct space *sp, struct slice key, uint64_t target)
