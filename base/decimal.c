@@ -20,13 +20,17 @@ static int64_t append_digit(int64_t v, int digit)
 
 enum err decimal_parse(decimal *out, struct slice text)
 {
-	const uint8_t *at = text.data, *end = at + text.len;
-	bool negative = at < end && *at == '-', point = false;
+	const uint8_t *at = text.data, *end;
+	bool negative, point = false;
 	int digits = 0, places = 0;
 	int64_t v = 0;
 
 	*out = 0;
-	if (at < end && (*at == '-' || *at == '+'))
+	if (text.len == 0)
+		return ERR_USAGE;
+	end = at + text.len;
+	negative = *at == '-';
+	if (*at == '-' || *at == '+')
 		at++;
 	for (; at < end; at++) {
 		if (*at == '.' && !point) {

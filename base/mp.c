@@ -154,9 +154,12 @@ static bool check_value(struct check *c, unsigned depth)
 
 enum err mp_check(struct slice s, unsigned depth, size_t items)
 {
-	struct check c = { s.data, s.data + s.len, items };
+	struct check c = { s.data, s.data, items };
 
-	return s.len > 0 && check_value(&c, depth) && c.at == c.end ? OK : ERR_MALFORMED;
+	if (s.len == 0)
+		return ERR_MALFORMED;   /* data may be NULL */
+	c.end += s.len;
+	return check_value(&c, depth) && c.at == c.end ? OK : ERR_MALFORMED;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */

@@ -304,6 +304,7 @@ static void bytes_behind_the_end_are_malformed(void **state)
 	(void)state;
 	mp_get_uint(&r, 0);
 	assert_int_equal(mp_end(&r), ERR_MALFORMED);
+	assert_int_equal(mp_check(SLICE(NULL, 0), DEPTH, ITEMS), ERR_MALFORMED);
 	assert_int_equal(mp_peek(&none), MP_END);
 	assert_int_equal(mp_end(&none), OK);
 }
