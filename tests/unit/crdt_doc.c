@@ -526,6 +526,7 @@ static void each_body_is_judged(void **state)
 		{ OK, "80" },
 		{ OK, "81 01 c3" },
 		{ OK, "81 02 c0" },
+		{ OK, "81 02 c2" },
 		{ OK, "81 02 a1 41" },
 		{ OK, "81 02 d3 8000000000000000" },
 		{ OK, "81 07 91 91 00" },                                       /* unknown keys hold anything */
@@ -782,6 +783,79 @@ static void documents_survive_lack_of_memory(void **state)
 	}
 }
 
+/* Documents grow by chunks: let the next one fail at every place in the work. */
+static void each_place_survives_the_end_of_a_chunk(void **state)
+{
+	struct made a = creation(10, 1), remove, edit;
+	struct doc *base = doc_new(&goal);
+
+	(void)state;
+	a.op.body.data = a.body;
+	apply(base, &a);
+	remove = edit_task(base, 11, 2, &TASK_A, NULL);
+	edit = edit_labels(base, 12, 3, "red", "green");
+	for (size_t pad = 0; pad < 2000; pad += 8) {
+		struct doc *d = doc_new(&goal);
+		struct change *c = change_new(&goal, d);
+		static const uint8_t zeros[2000];
+		struct buf body = {0};
+		enum err e;
+
+		change_register_bin(c, STATE, SLICE(zeros, pad));
+		assert_int_equal(change_finish(c, &body), OK);
+		assert_int_equal(doc_apply(d, &(struct doc_op){ .hlc = 1, .id = {{ 99 }}, .body = buf_slice(&body) }), OK);
+		remove.op.body.data = remove.body;
+		edit.op.body.data = edit.body;
+		mem_fail_after(0);
+		e = doc_apply(d, &a.op);
+		if (e == OK)
+			e = doc_apply(d, &remove.op);
+		if (e == OK)
+			e = doc_apply(d, &edit.op);
+		mem_fail_after(-1);
+		assert_true(e == OK || e == ERR_NOMEM);
+		change_free(c);
+		doc_free(d);
+		buf_free(&body);
+	}
+	doc_free(base);
+	assert_int_equal(mem_live(), 0);
+}
+
+static void large_documents_survive_lack_of_memory(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n < 60; n++) {
+		struct doc *d = doc_new(&goal);
+		struct buf form;
+		enum err e = ERR_NOMEM;
+
+		for (unsigned i = 0; i < n; i++) {
+			struct change *c = change_new(&goal, d);
+			struct made m;
+
+			for (uint8_t k = 0; k < 3; k++)
+				change_map_edit(c, TASKS, &(struct id16){{ (uint8_t)(i * 3 + k) }}, TASK_TITLE, small(k));
+			change_set_add(c, LABELS, small((uint8_t)i));
+			if (i % 2)
+				change_map_remove(c, TASKS, &(struct id16){{ (uint8_t)(i * 2) }});
+			m = made(c, i + 1, (uint8_t)(i + 1));
+			apply(d, &m);
+		}
+		form = cached(d);
+		doc_free(d);
+		for (long k = 0; e != OK; k++) {
+			mem_fail_after(k);
+			e = doc_decode(&d, &goal, buf_slice(&form));
+			mem_fail_after(-1);
+			assert_true(e == OK || (e == ERR_NOMEM && d == NULL));
+		}
+		doc_free(d);
+		buf_free(&form);
+	}
+	assert_int_equal(mem_live(), 0);
+}
+
 static void damaged_caches_are_refused_or_documents(void **state)
 {
 	struct made a = creation(10, 1), remove;
@@ -837,6 +911,8 @@ int main(void)
 		cmocka_unit_test(wrong_calls_stick),
 		cmocka_unit_test(change_leaves_room_for_sealing),
 		cmocka_unit_test(documents_survive_lack_of_memory),
+		cmocka_unit_test(each_place_survives_the_end_of_a_chunk),
+		cmocka_unit_test(large_documents_survive_lack_of_memory),
 		cmocka_unit_test(damaged_caches_are_refused_or_documents),
 	};
 
