@@ -407,6 +407,22 @@ out:
 	return e;
 }
 
+enum err gate_withdrawn(struct buf *out, unsigned layer)
+{
+	const struct id16 no_salt = {{ 0 }};
+	size_t total;
+
+	mp_put_map(out, 4);
+	mp_put_uint(out, 1);
+	mp_put_uint(out, layer);
+	mp_put_uint(out, 2);
+	mp_put_array(out, 0);
+	mp_put_uint(out, 4);
+	mp_put_bin(out, no_salt.b, DOC_LEN);
+	put_padding(out, report_padding(&total, out->len));
+	return out->err;
+}
+
 static enum err make_report(struct gate_report *out, const struct gate_input *in, const struct item *items, size_t n)
 {
 	enum err e;

@@ -40,6 +40,8 @@ void gate_reports_free(struct gate_report *, size_t n);
 enum gate_reason { GATE_SHARED, GATE_NOT_ACCEPTED, GATE_NOT_LINKED, GATE_HIDDEN, GATE_NOT_LISTED, GATE_PRIVATE_NO_MANAGER,
 	GATE_OBJECTIVE_GONE, GATE_DELETED, GATE_NOT_MEMBER };
 enum gate_reason gate_why(const struct gate_input *, const struct id16 *goal);
+/* The body of a report that replaces one whose goals are no longer shared: no entries, smallest size. */
+enum err gate_withdrawn(struct buf *out, unsigned layer);
 const char *gate_reason_text(enum gate_reason);         /* a sentence about "this goal" */
 /* The padding that brings a body of len bytes (without field 15) to *total. */
 size_t report_padding(size_t *total, size_t len);

@@ -541,7 +541,7 @@ enum err document_read(struct node *n, struct space *s, uint32_t kind_number, co
 	return e;
 }
 
-enum err documents_each(struct node *n, struct space *s, uint32_t kind_number, enum err (*each)(void *, const struct id16 *, const struct doc *),
+enum err documents_each(struct node *n, struct space *s, uint32_t kind_number, enum err (*each)(void *, const struct id16 *, struct doc **),
 	void *arg)
 {
 	const struct kind_spec *kind = model_kind(kind_number);
@@ -560,7 +560,7 @@ enum err documents_each(struct node *n, struct space *s, uint32_t kind_number, e
 		memcpy(&id, key.data + 8, DOC_LEN);
 		e = doc_decode(&doc, kind->schema, value) == OK ? OK : ERR_DAMAGED;
 		if (e == OK && doc_created(doc))
-			e = each(arg, &id, doc);
+			e = each(arg, &id, &doc);
 		doc_free(doc);
 	}
 	store_cursor_close(c);

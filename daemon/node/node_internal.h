@@ -131,7 +131,8 @@ enum err fold_due(struct node *);                                       /* held 
 uint64_t fold_next_due(struct node *);                                  /* wall ms; UINT64_MAX: none */
 /* The cached fold.  ERR_NOTFOUND: none or not created.  Free with doc_free. */
 enum err document_read(struct node *, struct space *, uint32_t kind, const struct id16 *id, struct doc **out);
-enum err documents_each(struct node *, struct space *, uint32_t kind, enum err (*each)(void *, const struct id16 *, const struct doc *),
+/* Every created document of a kind, ascending by id.  The callback may keep *doc by setting it to NULL. */
+enum err documents_each(struct node *, struct space *, uint32_t kind, enum err (*each)(void *, const struct id16 *, struct doc **),
 	void *);
 /* Canonical bytes of all documents, held ops taken as due, into a hash: for debug state-hash. */
 enum err fold_hash(struct node *, struct space *, struct id32 *out);
@@ -204,14 +205,20 @@ enum err share_settle(struct node *, struct space *);   /* seal what changed, if
 /* The input of the gate, read from the store; freed by share_input_free. */
 struct share_input { struct gate_input gate; struct goal *goals; struct link *links; struct objective *objectives; struct sharing sharing;
 	struct doc **docs; size_t n_docs; uint8_t secret[KEY_LEN]; };
+enum err secret_begin(struct node *, struct space *org);                /* the gate secret: once per org */
 enum err share_input_read(struct node *, struct space *org, struct share_input *);
 void share_input_free(struct share_input *);
 enum err audit_write(struct node *, const struct id32 *org, enum audit_action, const char *entity_type, const void *entity, size_t len,
 	const char *details);
+void audit_hash(struct id32 *out, const struct id32 *previous, const struct id32 *org, unsigned action, struct slice type, struct slice entity,
+	struct slice details, uint64_t at);
 enum err publish_time(struct node *);                   /* aggregators: compute and publish what is dirty and due */
 bool publish_is_aggregator(struct node *, struct space *);
 /* The roll-up of an org from what this node can open; contributions borrow from *arena until publish_free. */
-struct computed { struct rollup rollup; struct objective *objectives; size_t n_objectives; struct contribution *contributions;
+/* A member's newest report for one audience, among its active devices, of its highest consent version (protocol §6). */
+struct report_found { struct id32 member, device; struct id16 index, audience; hlc hlc; uint64_t consent; };
+enum err reports_find(struct node *, struct space *, struct report_found **out, size_t *n);     /* by member and audience */
+struct computed { struct rollup rollup; struct rollup_settings settings; const struct key_result **key_results; size_t *n_key_results; struct objective *objectives; size_t n_objectives; struct contribution *contributions;
 	size_t n_contributions; struct doc **docs; size_t n_docs; struct report *reports; size_t n_reports; struct buf *bodies; };
 enum err publish_compute(struct node *, struct space *, struct computed *);
 void publish_free(struct computed *);
