@@ -6,9 +6,6 @@
 #include "base/mp.h"
 #include "crdt/doc_state.h"
 
-#define KEY_SEEN 0
-#define KEY_CREATE 1
-#define SEEN_LEN 8
 #define PLAIN_MAX (LIMIT_BODY - TAG_LEN)        /* room for sealing is kept */
 
 enum what { SET_REGISTER, ADD_COUNTER, ADD_VALUE, REMOVE_VALUE, EDIT_ELEMENT, EDIT_COUNTER, REMOVE_ELEMENT };
@@ -303,16 +300,16 @@ static int edit_compare(const void *a, const void *b, void *change)
 
 static int seen_compare(const void *a, const void *b)
 {
-	return memcmp(a, b, SEEN_LEN);
+	return memcmp(a, b, DOC_SEEN_LEN);
 }
 
 /* The first bytes of the ids of the register values that are replaced, sorted and unique. */
-static enum err list_seen(const struct change *c, uint8_t (**seen)[SEEN_LEN], size_t *n)
+static enum err list_seen(const struct change *c, uint8_t (**seen)[DOC_SEEN_LEN], size_t *n)
 {
 	size_t unique = 0;
 
 	*n = 0;
-	*seen = mem_array(c->n, SEEN_LEN);
+	*seen = mem_array(c->n, DOC_SEEN_LEN);
 	if (*seen == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; c->base != NULL && i < c->n; i++) {
@@ -324,12 +321,12 @@ static enum err list_seen(const struct change *c, uint8_t (**seen)[SEEN_LEN], si
 		else if (e->what == EDIT_ELEMENT)
 			w = doc_register_writer(c->base, e->key, &e->element, e->sub_key);
 		if (w != NULL)
-			memcpy((*seen)[(*n)++], w->id.b, SEEN_LEN);
+			memcpy((*seen)[(*n)++], w->id.b, DOC_SEEN_LEN);
 	}
-	qsort(*seen, *n, SEEN_LEN, seen_compare);
+	qsort(*seen, *n, DOC_SEEN_LEN, seen_compare);
 	for (size_t i = 0; i < *n; i++)
 		if (i == 0 || seen_compare((*seen)[unique - 1], (*seen)[i]) != 0)
-			memmove((*seen)[unique++], (*seen)[i], SEEN_LEN);
+			memmove((*seen)[unique++], (*seen)[i], DOC_SEEN_LEN);
 	*n = unique;
 	return OK;
 }
@@ -424,7 +421,7 @@ static void put_field(struct buf *out, const struct change *c, const struct edit
 		put_map(out, c, e, n);
 }
 
-static void put_body(struct buf *out, const struct change *c, const uint8_t (*seen)[SEEN_LEN], size_t n_seen)
+static void put_body(struct buf *out, const struct change *c, const uint8_t (*seen)[DOC_SEEN_LEN], size_t n_seen)
 {
 	size_t keys = 0, share;
 
@@ -434,13 +431,13 @@ static void put_body(struct buf *out, const struct change *c, const uint8_t (*se
 		keys++;
 	mp_put_map(out, keys);
 	if (n_seen > 0) {
-		mp_put_uint(out, KEY_SEEN);
+		mp_put_uint(out, DOC_KEY_SEEN);
 		mp_put_array(out, n_seen);
 		for (size_t i = 0; i < n_seen; i++)
-			mp_put_bin(out, seen[i], SEEN_LEN);
+			mp_put_bin(out, seen[i], DOC_SEEN_LEN);
 	}
 	if (c->base == NULL) {
-		mp_put_uint(out, KEY_CREATE);
+		mp_put_uint(out, DOC_KEY_CREATE);
 		mp_put_bool(out, true);
 	}
 	for (size_t i = 0; i < c->n; i += share) {
@@ -451,7 +448,7 @@ static void put_body(struct buf *out, const struct change *c, const uint8_t (*se
 
 enum err change_finish(struct change *c, struct buf *body)
 {
-	uint8_t (*seen)[SEEN_LEN] = NULL;
+	uint8_t (*seen)[DOC_SEEN_LEN] = NULL;
 	size_t start = body->len, n_seen;
 	enum err e = c->err;
 
@@ -459,7 +456,7 @@ enum err change_finish(struct change *c, struct buf *body)
 		return e;
 	if (c->n > 0)
 		qsort_r(c->edits, c->n, sizeof c->edits[0], edit_compare, c);
-	put_body(body, c, (const uint8_t (*)[SEEN_LEN])seen, n_seen);
+	put_body(body, c, (const uint8_t (*)[DOC_SEEN_LEN])seen, n_seen);
 	mem_free(seen);
 	e = body->err;
 	if (e == OK && body->len - start > PLAIN_MAX)

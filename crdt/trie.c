@@ -354,7 +354,12 @@ enum err trie_update(const struct trie_nodes *nodes, struct trie_change *changes
 
 /* ---- walking ---- */
 
-struct walk { const struct trie_nodes *nodes; enum err (*leaf)(void *, const struct trie_child *); void *arg; uint8_t path[TRIE_DEPTH]; };
+struct walk {
+	const struct trie_nodes *nodes;
+	enum err (*leaf)(void *, const struct trie_child *);
+	void *arg;
+	uint8_t path[TRIE_DEPTH];
+};
 
 static enum err walk_node(struct walk *w, size_t depth)
 {
@@ -371,7 +376,8 @@ static enum err walk_node(struct walk *w, size_t depth)
 	return e;
 }
 
-enum err trie_walk(const struct trie_nodes *nodes, struct slice path, enum err (*leaf)(void *, const struct trie_child *), void *arg)
+enum err trie_walk(const struct trie_nodes *nodes, struct slice path, enum err (*leaf)(void *, const struct trie_child *),
+	void *arg)
 {
 	struct walk w = { .nodes = nodes, .leaf = leaf, .arg = arg };
 	struct trie_node node;
