@@ -20,6 +20,7 @@ struct backend {                        /* the functions of one kind of backend;
 	enum err (*cursor_seek)(void *cursor, struct slice key, bool descending, struct slice *found, struct slice *value);
 	enum err (*cursor_next)(void *cursor, bool descending, struct slice *found, struct slice *value);
 	void (*cursor_close)(void *cursor);                                     /* before its transaction ends */
+	enum err (*check)(void *self);                                          /* the structure: ERR_DAMAGED */
 	enum err (*info)(void *self, struct store_info *out);                   /* all but format */
 	enum err (*backup)(void *self, const char *dir);
 	void (*close)(void *self);                                              /* NULL is fine; no transaction is open */

@@ -551,6 +551,12 @@ static enum err memory_cursor_next(void *handle, bool descending, struct slice *
 
 /* ---- the store on a disk ---- */
 
+static enum err memory_check(void *self)
+{
+	(void)self;                     /* only values can be damaged here */
+	return OK;
+}
+
 static enum err memory_info(void *self, struct store_info *out)
 {
 	const struct store_disk *d = self;
@@ -579,7 +585,7 @@ enum err backend_memory_open(const struct backend **functions, void **self, stru
 {
 	static const struct backend memory = {
 		memory_begin, memory_commit, memory_abort, memory_get, memory_put, memory_remove, memory_cursor_open,
-		memory_cursor_seek, memory_cursor_next, memory_cursor_close, memory_info, memory_backup, memory_close,
+		memory_cursor_seek, memory_cursor_next, memory_cursor_close, memory_check, memory_info, memory_backup, memory_close,
 	};
 
 	*functions = &memory;

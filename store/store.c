@@ -549,9 +549,9 @@ static enum err check_format(struct store *s, uint32_t *found, bool owner)
 		return owner ? write_format(s) : ERR_NOTFOUND;
 	if (!f.opened)
 		return f.clear == OK && f.sealed ? ERR_SEALED : ERR_DAMAGED;
-	if (owner && (f.clear != OK || f.probe[0] != OK || f.probe[1] != OK))
+	if (owner && (f.clear != OK || f.probe[0] != OK || f.probe[1] != OK) && (e = s->backend->check(s->self)) == OK)
 		write_format(s);        /* a repair that fails, on a full disk perhaps, can wait */
-	return OK;
+	return e;
 }
 
 /* ---- opening ---- */
@@ -683,7 +683,9 @@ enum err store_check(struct store *s, uint64_t *count, void (*bad)(void *, enum 
 	*count = 0;
 	if ((e = store_info(s, &info)) != OK || (e = store_begin(&t, s, false)) != OK)
 		return e;
-	e = s->backend->cursor_open(t->handle, &cursor);
+	e = s->backend->check(s->self);
+	if (e == OK)
+		e = s->backend->cursor_open(t->handle, &cursor);
 	if (e == OK) {
 		e = check_records(t, cursor, count, bad, arg);
 		s->backend->cursor_close(cursor);

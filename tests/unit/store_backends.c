@@ -1,9 +1,11 @@
 /* One set of tests over both backends, then what only one of them can show. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -830,6 +832,8 @@ static void behaves_like_a_sorted_array(void **state)
 {
 	struct rig *r = *state;
 	struct model m = { 0 };
+	struct bad bad = { 0 };
+	uint64_t count;
 	struct rng g;
 
 	for (uint64_t seed = 0; seed < 400; seed++) {
@@ -852,6 +856,8 @@ static void behaves_like_a_sorted_array(void **state)
 		}
 		if (rng_below(&g, 10) == 0)
 			rig_reopen(r);
+		if (seed % 8 == 0)
+			CHECK(store_check(r->s, &count, note_bad, &bad) == OK && count == (uint64_t)m.n && bad.count == 0);
 		t = begin(r, false);
 		for (int i = 0; i < 4; i++)
 			model_walk(&m, t, &g, false);
@@ -1131,6 +1137,9 @@ static void a_clone_goes_its_own_way(void **state)
 }
 
 /* ---- LMDB only ---- */
+
+static atomic_bool has_ended;
+static int flip_rounds = 150;
 
 static void in_child(struct rig *r, void (*work)(struct rig *), int expected)
 {
@@ -1568,6 +1577,156 @@ static void a_backup_is_the_committed_store(void **state)
 	IS(store_backup(r->s, "/tmp/nonexistent/deeper"), ERR_IO);
 }
 
+static void *back_up(void *arg)
+{
+	struct rig *r = arg;
+	enum err e;
+
+	do {
+		e = store_backup(r->s, "/tmp/cairn-store-thread");
+		remove_dir("/tmp/cairn-store-thread");
+	} while (e == OK && !has_ended);
+	return e == OK ? NULL : "failed";
+}
+
+static void a_backup_runs_beside_the_loop(void **state)
+{
+	static uint8_t value[3000];
+	struct rig *r = *state;
+	struct store_txn *t;
+	pthread_t thread;
+	void *failed;
+
+	has_ended = false;
+	CHECK(pthread_create(&thread, NULL, back_up, r) == 0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		enum err e = ERR_MAPFULL;
+
+		while (e == ERR_MAPFULL || e == ERR_BUSY) {     /* it may hold the map for a while */
+			e = store_begin(&t, r->s, true);
+			if (e != OK)
+				continue;
+			put_u32(value, i);
+			e = store_put(t, TABLE_OP, SLICE(value, 4), SLICE(value, sizeof value));
+			if (e == OK)
+				e = store_commit(t);
+			else
+				store_abort(t);
+		}
+		IS(e, OK);
+	}
+	has_ended = true;
+	CHECK(pthread_join(thread, &failed) == 0 && failed == NULL);
+	CHECK(records(r) == 1000);
+}
+
+/* A bit falls over somewhere in the file, LMDB's own pages included: the store opens or says that it is damaged, and all that it
+ * gives out is as it was. */
+static void a_random_flip_kills_nobody(void **state)
+{
+	struct rig *r = *state;
+	struct rng g;
+	int fd, opened = 0;
+	struct stat st;
+	uint8_t value[300], *whole = NULL;
+
+	for (uint32_t n = 0; n < 600; n += 30) {        /* small and large transactions, and some pages free */
+		struct store_txn *t = begin(r, true);
+
+		for (uint32_t i = n; i < n + 30; i++) {
+			memset(value, (uint8_t)i, sizeof value);
+			put_u32(value, i * 7919);
+			IS(store_put(t, TABLE_OP, SLICE(value, 4), SLICE(value, 4 + i % 250)), OK);
+		}
+		IS(store_commit(t), OK);
+	}
+	rig_close(r);
+	fd = data_file(r, O_RDWR);
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && (whole = malloc((size_t)st.st_size)) != NULL);
+	CHECK(pread(fd, whole, (size_t)st.st_size, 0) == st.st_size);
+	rng_seed_u64(&g, 1);
+	for (int round = 0; round < flip_rounds; round++) {
+		off_t at = (off_t)rng_below(&g, (uint64_t)st.st_size);
+		uint8_t bit = (uint8_t)(1U << rng_below(&g, 8)), byte;
+		struct bad bad = { 0 };
+		char path[64];
+		int lock;
+
+		if (round % 4 == 0)     /* LMDB's own bytes are few: the heads of pages */
+			at = at / 4096 * 4096 + (off_t)rng_below(&g, 160);
+		byte = whole[at] ^ bit;
+		CHECK(pwrite(fd, &byte, 1, at) == 1);
+		snprintf(path, sizeof path, "%s/store.lock", r->dir);
+		lock = open(path, O_WRONLY | O_TRUNC);
+		CHECK(lock >= 0 && write(lock, "1\n", 2) == 2);
+		close(lock);
+		if (rig_try(r, key_a) == OK) {
+			struct store_txn *t = begin(r, false);
+			struct store_cursor *c;
+			struct slice key, v;
+			uint64_t count;
+			enum err e;
+
+			opened++;
+			IS(store_cursor_open(&c, t, TABLE_OP, none, none, round % 2 == 0), OK);
+			while ((e = store_cursor_next(c, &key, &v)) != ERR_NOTFOUND)
+				CHECK(e == ERR_DAMAGED || (e == OK && key.len == 4 && slice_equal(SLICE(v.data, 4), key)));
+			store_cursor_close(c);
+			store_abort(t);
+			e = store_check(r->s, &count, note_bad, &bad);
+			CHECK(e == OK || e == ERR_DAMAGED);
+			rig_close(r);
+		}
+		CHECK(pwrite(fd, whole, (size_t)st.st_size, 0) == st.st_size);
+	}
+	close(fd);
+	free(whole);
+	CHECK(opened > flip_rounds / 2);
+	rig_open(r);
+	CHECK(records(r) == 600);
+}
+
+/* In a child with a small file system of its own for the copy. */
+static void work_backup_to_full(struct rig *r)
+{
+	char copy[] = "/tmp/cairn-store-XXXXXX", path[64];
+	struct stat st;
+
+	if (mkdtemp(copy) == NULL || !on_tmpfs(copy))
+		_exit(77);
+	snprintf(path, sizeof path, "%s/copy", copy);
+	if (store_backup(r->s, path) != ERR_FULL || stat(path, &st) == 0)
+		_exit(1);
+	umount(copy);
+	rmdir(copy);
+	_exit(0);
+}
+
+static void a_backup_that_does_not_fit_is_taken_away(void **state)
+{
+	static const uint8_t value[STORE_VALUE_MAX];
+	struct rig *r = *state;
+	struct store_txn *t;
+	int status;
+	pid_t pid;
+
+	for (uint8_t i = 0; i < 20; i++) {
+		t = begin(r, true);
+		IS(store_put(t, TABLE_OP, SLICE(&i, 1), SLICE(value, sizeof value)), OK);
+		IS(store_commit(t), OK);
+	}
+	rig_close(r);                   /* no environment goes across a fork */
+	pid = fork();
+	if (pid == 0) {
+		rig_open(r);
+		work_backup_to_full(r);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -1581,7 +1740,7 @@ static int start(void **state)
 #define SMALL_LMDB(f) cmocka_unit_test_setup_teardown(f, with_small_lmdb, without)
 #define LMDB(f) cmocka_unit_test_setup_teardown(f, with_lmdb, without)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(gives_back_what_was_put),
@@ -1622,7 +1781,12 @@ int main(void)
 		LMDB(other_files_are_damaged_stores),
 		LMDB(a_foreign_database_is_left_alone),
 		LMDB(a_backup_is_the_committed_store),
+		SMALL_LMDB(a_backup_runs_beside_the_loop),
+		LMDB(a_backup_that_does_not_fit_is_taken_away),
+		LMDB(a_random_flip_kills_nobody),
 	};
 
+	if (argc > 1)
+		flip_rounds = atoi(argv[1]);
 	return cmocka_run_group_tests(tests, start, NULL);
 }
