@@ -125,10 +125,11 @@ static struct space *space_new(struct session *s, const struct id32 *id)
 	return sp;
 }
 
-/* The spaces in common as they are now; those that are still there keep their state.  A space for which there is no memory is
- * left out until the next time. */
-static void update_spaces(struct session *s)
+/* The spaces in common as they are now; those that are still there keep their state.  ERR_NOMEM: a new one is left out until the
+ * next time. */
+static enum err update_spaces(struct session *s)
 {
+	enum err e = OK;
 	struct id32 ids[LIMIT_SPACES];
 	struct space *old[LIMIT_SPACES];
 	size_t n = s->data.common(s->data.arg, &s->peer, ids, LIMIT_SPACES), n_old = s->n_spaces, at = 0;
@@ -146,9 +147,12 @@ static void update_spaces(struct session *s)
 			sp = space_new(s, &ids[i]);
 		if (sp != NULL)
 			s->space[s->n_spaces++] = sp;
+		else
+			e = ERR_NOMEM;
 	}
 	for (; at < n_old; at++)
 		space_free(s, old[at]);
+	return e;
 }
 
 /* ---- HELLO ---- */
@@ -202,8 +206,9 @@ enum err session_start(struct session *s, const struct net_out *out, const struc
 	mem_free(s->agent);
 	s->agent = agent;
 	s->nonce = hello->nonce;
+	if ((e = update_spaces(s)) != OK)
+		return e;
 	s->started = true;
-	update_spaces(s);
 	if (s->driver || s->state == SESSION_OPEN)
 		say_hello(s, out);
 	if (s->driver)
@@ -380,6 +385,7 @@ void session_compare(struct session *s, const struct net_out *out, const struct 
 	s->now = mono_ms;
 	if (!s->started || s->state == SESSION_CLOSED || (s->state == SESSION_HELLO && !s->driver))
 		return;
+	update_spaces(s);                       /* what found no memory last time */
 	for (size_t i = 0; i < s->n_spaces; i++)
 		if (space == NULL || id32_equal(space, &s->space[i]->shown.space))
 			if (s->space[i]->phase == PHASE_IDLE)

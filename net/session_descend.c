@@ -255,6 +255,7 @@ void session_descend(struct session *s, const struct net_out *out, struct space 
 
 	sp->phase = PHASE_DESCEND;
 	sp->section = section;
+	sp->level = 0;
 	sp->active_ms = s->now;
 	if (peer_is_empty)
 		compare_node(s, sp, &nothing);
@@ -269,11 +270,16 @@ enum err session_on_nodes(struct session *s, const struct net_out *out, struct s
 
 	if (sp->phase != PHASE_DESCEND || sp->section != m->section)
 		return OK;                      /* late */
-	s->count.round_trips++;
 	sp->active_ms = s->now;
-	for (size_t i = 0; i < m->u.nodes.n && e == OK; i++)
-		if (was_asked(sp, &m->u.nodes.nodes[i]))
-			e = compare_node(s, sp, &m->u.nodes.nodes[i]);
+	for (size_t i = 0; i < m->u.nodes.n && e == OK; i++) {
+		if (!was_asked(sp, &m->u.nodes.nodes[i]))
+			continue;
+		if (m->u.nodes.nodes[i].path_len >= sp->level) {
+			sp->level = m->u.nodes.nodes[i].path_len + 1u;
+			s->count.round_trips++;
+		}
+		e = compare_node(s, sp, &m->u.nodes.nodes[i]);
+	}
 	if (e == OK)
 		go_on(s, out, sp);
 	return e;

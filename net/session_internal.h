@@ -30,7 +30,7 @@
 #define CREDIT_STEP (1024u * 1024)
 #define BATCH_BYTES (128u * 1024)
 #define BATCH_RECORDS      512u
-#define WANTS_PER_FRAME   2048u
+#define WANTS_PER_FRAME   4096u          /* the other side sorts the acts of one frame: the more the better */
 #define SLOTS_PER_FRAME   1024u
 #define NODES_PER_FRAME     64u
 #define RUN_BUDGET (512u * 1024)
@@ -93,7 +93,7 @@ struct space {
 	size_t unsent;                  /* of wanted */
 	bool spilled;
 	struct paths open, under_way;
-	size_t visited;
+	size_t visited, level;          /* the level of the trie that has been answered */
 };
 #define SINCE_CURSOR 4u
 
