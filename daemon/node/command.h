@@ -21,6 +21,7 @@ enum command_kind {
 	COMMAND_DEVICE_GRANT,           /* other: device; number: capability; on */
 	COMMAND_DEVICE_REVOKE,
 	COMMAND_TEAM_ADD,               /* pairs (name …); target: parent */
+	COMMAND_TEAM_EDIT,              /* document; pairs; target/clear_target: parent */
 	COMMAND_TEAM_ASSIGN,            /* document: team; other: member; on */
 	COMMAND_TEAM_LEAD,              /* document: team; other: member; on */
 	COMMAND_OBJECTIVE_ADD,          /* pairs; target: team (has_target) */

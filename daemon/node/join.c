@@ -418,6 +418,8 @@ enum err member_begin(struct node *n, struct space *s)
 {
 	enum err e = profile_write(n, s);
 
+	if (e == OK)
+		e = secret_begin(n, s);
 	if (e == OK && !n->has_default) {
 		n->has_default = true;
 		n->default_org = s->id;
@@ -426,7 +428,7 @@ enum err member_begin(struct node *n, struct space *s)
 	return e;
 }
 
-static bool first_sync_done(struct node *n, const struct space *s)
+bool join_synced(struct node *n, const struct space *s)
 {
 	struct session_space list[LIMIT_SPACES];
 
@@ -468,7 +470,7 @@ static enum err join_progress(struct node *n, struct join *j)
 
 	if (s == NULL || s->joining || (e = keys_for_space(n, s, &epoch)) == ERR_WAITING)
 		return OK;
-	if (e == OK && (e = member_begin(n, s)) == OK && first_sync_done(n, s))
+	if (e == OK && (e = member_begin(n, s)) == OK && join_synced(n, s))
 		e = join_done(n, j, s);
 	return e;
 }

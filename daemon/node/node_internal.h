@@ -190,6 +190,7 @@ enum err joins_load(struct node *);
 void invite_public(struct id32 *key, uint8_t curve[KEY_LEN], const uint8_t secret[KEY_LEN]);
 enum err member_begin(struct node *, struct space *);                   /* profile, default org: once per org */
 bool join_link(struct node *, const struct event *);                    /* a link event of a JOIN dialogue: handled */
+bool join_synced(struct node *, const struct space *);                   /* in sync with some peer, now */
 enum err space_forget(struct node *, struct space *);                   /* a join that came to nothing */
 uint64_t join_deadline(const struct node *);
 bool join_curve(struct node *, const uint8_t curve[KEY_LEN]);           /* is this the key of an invite? */
