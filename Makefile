@@ -13,7 +13,7 @@ VERSION := 0.1.0
 APT_BUILD := gcc libc6-dev pkg-config liblmdb-dev libsodium-dev libzmq3-dev libmsgpack-dev libuv1-dev libmicrohttpd-dev \
 	libjansson-dev libconfuse-dev libpopt-dev libsmartcols-dev libunistring-dev
 APT_TEST  := libcmocka-dev python3 clang libclang-rt-14-dev curl procps
-ifneq ($(filter-out clean deps deps-test help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps deps-test demo check layers,$(or $(MAKECMDGOALS),all)),)
 include mk/deps.mk
 endif
 
