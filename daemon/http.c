@@ -20,9 +20,10 @@
 
 struct http {
 	struct MHD_Daemon *mhd;
-	uv_poll_t poll;
+	uv_poll_t poll, listen;         /* MHD's epoll descriptor; the socket */
 	uv_timer_t timer;
-	int closing;
+	int fd, closing;
+	bool full;                      /* as many connections as may be: others wait in the socket's backlog */
 	bool kicked, running;           /* a connection was resumed; inside MHD_run */
 	size_t handled;                 /* requests that reached a handler since the last http_turn */
 	const struct http_host *host;
@@ -174,16 +175,6 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 	mem_free(r);
 }
 
-static bool peer_is_us(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct ucred who;
-	socklen_t len = sizeof who;
-
-	return info != NULL && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
-		(who.uid == geteuid() || who.uid == 0);
-}
-
 static enum MHD_Result send_answer(struct request *r)
 {
 	enum MHD_Result result;
@@ -203,9 +194,7 @@ static enum MHD_Result begin(struct request *r, const char *method)
 
 	r->method = method;
 	r->phase = PHASE_HANDLING;
-	if (!peer_is_us(r->connection))
-		request_error(r, ERR_DENIED, "This socket is its owner's alone");
-	else if (length != NULL && strtoull(length, NULL, 10) > LIMIT_HTTP_BODY)
+	if (length != NULL && strtoull(length, NULL, 10) > LIMIT_HTTP_BODY)
 		request_error(r, ERR_TOOBIG, "The body is larger than %d bytes", LIMIT_HTTP_BODY);
 	else
 		r->phase = PHASE_READING;
@@ -265,6 +254,46 @@ static void on_log(void *arg, const char *format, va_list args)
 
 /* ---- in the loop ---- */
 
+/* Our user's processes, and root's: who is who without tokens (design §10). */
+static bool peer_is_us(int fd)
+{
+	struct ucred who;
+	socklen_t len = sizeof who;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && (who.uid == geteuid() || who.uid == 0);
+}
+
+static bool has_room(const struct http *h)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info == NULL || info->num_connections < LIMIT_HTTP_CONNECTIONS;
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+	struct http *h = poll->data;
+	int fd;
+
+	(void)status, (void)events;
+	while (!(h->full = !has_room(h))) {
+		fd = accept4(h->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			h->full = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
+			break;
+		}
+		if (!peer_is_us(fd)) {
+			LOG(LOG_WARNING, "a process of another user was refused");
+			close(fd);
+		} else {
+			MHD_add_connection(h->mhd, fd, NULL, 0);        /* closes fd if it fails */
+		}
+	}
+	if (h->full)
+		uv_poll_stop(poll);
+	h->kicked = true;
+}
+
 static void run(struct http *h)
 {
 	if (h->running)
@@ -297,6 +326,10 @@ bool http_turn(struct http *h)
 		run(h);
 	ran = ran || h->handled > 0;
 	h->handled = 0;
+	if (h->full && has_room(h)) {
+		h->full = false;
+		uv_poll_start(&h->listen, UV_READABLE, on_connection);
+	}
 	if (MHD_get_timeout(h->mhd, &wait) == MHD_YES)
 		uv_timer_start(&h->timer, on_timer, wait, 0);
 	else
@@ -332,11 +365,11 @@ static enum err bind_socket(int *out, struct http *h, const char *path)
 	return number == ENOSPC || number == EDQUOT ? ERR_FULL : ERR_IO;
 }
 
-static struct MHD_Daemon *start_mhd(struct http *h, int fd)
+static struct MHD_Daemon *start_mhd(struct http *h)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, h,
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+		on_access, h,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_URI_LOG_CALLBACK, on_uri, h,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_HTTP_CONNECTIONS,
@@ -350,7 +383,6 @@ enum err http_open(struct http **out, uv_loop_t *loop, const char *path, const s
 {
 	struct http *h = mem_alloc(sizeof *h);
 	const union MHD_DaemonInfo *info;
-	int fd = -1;
 	enum err e = ERR_NOMEM;
 
 	*out = NULL;
@@ -361,23 +393,27 @@ enum err http_open(struct http **out, uv_loop_t *loop, const char *path, const s
 	h->host = host;
 	h->table = table;
 	h->n_table = n;
-	if ((e = bind_socket(&fd, h, path)) != OK)
+	if ((e = bind_socket(&h->fd, h, path)) != OK)
 		goto fail;
 	e = ERR_IO;
-	if ((h->mhd = start_mhd(h, fd)) == NULL)
+	if ((h->mhd = start_mhd(h)) == NULL)
 		goto fail;
-	fd = -1;                                /* MHD's */
 	info = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	if (info == NULL || uv_poll_init(loop, &h->poll, info->epoll_fd) != 0)
 		goto fail;
+	h->poll.data = h->timer.data = h->listen.data = h;
 	uv_timer_init(loop, &h->timer);
-	h->poll.data = h->timer.data = h;
+	if (uv_poll_init(loop, &h->listen, h->fd) != 0) {
+		http_close(h);
+		return ERR_IO;
+	}
 	uv_poll_start(&h->poll, UV_READABLE, on_poll);
+	uv_poll_start(&h->listen, UV_READABLE, on_connection);
 	*out = h;
 	return OK;
 fail:
-	if (fd >= 0)
-		close(fd);
+	if (h->fd >= 0)
+		close(h->fd);
 	if (h->mhd != NULL)
 		MHD_stop_daemon(h->mhd);
 	if (h->path[0] != '\0')
@@ -390,8 +426,16 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct http *h = handle->data;
 
-	if (++h->closing == 3)
+	if (--h->closing == 0)
 		mem_free(h);
+}
+
+static void close_handle(struct http *h, uv_handle_t *handle)
+{
+	if (uv_handle_get_type(handle) == UV_UNKNOWN_HANDLE)
+		return;                         /* opening ended before it */
+	h->closing++;
+	uv_close(handle, on_closed);
 }
 
 void http_close(struct http *h)
@@ -405,10 +449,12 @@ void http_close(struct http *h)
 				request_error(r, ERR_STATE, "cairnd is stopping");
 		MHD_run(h->mhd);
 	}
-	uv_poll_stop(&h->poll);                 /* before its descriptor goes */
+	uv_poll_stop(&h->poll);                 /* before their descriptors go */
+	if (uv_handle_get_type((uv_handle_t *)&h->listen) == UV_POLL)
+		uv_poll_stop(&h->listen);
 	MHD_stop_daemon(h->mhd);
-	h->mhd = NULL;
-	h->closing = 1;
-	uv_close((uv_handle_t *)&h->poll, on_closed);
-	uv_close((uv_handle_t *)&h->timer, on_closed);
+	close(h->fd);
+	close_handle(h, (uv_handle_t *)&h->poll);
+	close_handle(h, (uv_handle_t *)&h->listen);
+	close_handle(h, (uv_handle_t *)&h->timer);
 }

@@ -65,6 +65,15 @@ static enum err read_parsed(struct buf *file, struct parsed *p, const char *path
 	return e == ERR_TOOBIG ? ERR_DAMAGED : e;
 }
 
+enum err keystore_check(struct slice file, enum keystore_lock *lock)
+{
+	struct parsed p;
+	enum err e = parse(&p, file);
+
+	*lock = e == OK ? p.lock : KEYSTORE_KEY_FILE;
+	return e;
+}
+
 enum err keystore_probe(const struct paths *paths, enum keystore_lock *lock)
 {
 	struct buf file = {0};
@@ -112,20 +121,22 @@ static void get_text(struct mp_reader *r, char *out, size_t room)
 }
 
 /* Do the keys belong together?  They were sealed by us: if not, a program was wrong. */
-static bool consistent(const struct node_identity *id)
+static enum err check_keys(const struct node_identity *id)
 {
 	struct certificate c;
 	uint8_t secret[SIGN_SECRET_LEN];
 	struct id32 device;
 	bool fits;
+	enum err e = certificate_load(&c, SLICE(id->certificate, id->certificate_len));
 
+	if (e != OK)
+		return e == ERR_NOMEM ? e : ERR_DAMAGED;
 	crypto_sign_seed(device.b, secret, id->sign_secret);
-	fits = crypto_equal(secret, id->sign_secret, sizeof secret) && id32_equal(&device, &id->device) &&
-		certificate_load(&c, SLICE(id->certificate, id->certificate_len)) == OK && id32_equal(&c.root, &id->root) &&
+	fits = crypto_equal(secret, id->sign_secret, sizeof secret) && id32_equal(&device, &id->device) && id32_equal(&c.root, &id->root) &&
 		id32_equal(&c.device, &id->device) && memcmp(c.box, id->box_public, KEY_LEN) == 0 &&
 		memcmp(c.curve, id->curve_public, KEY_LEN) == 0;
 	crypto_wipe(secret, sizeof secret);
-	return fits;
+	return fits ? OK : ERR_DAMAGED;
 }
 
 static enum err body_decode(struct keystore *k, struct slice body)
@@ -153,7 +164,7 @@ static enum err body_decode(struct keystore *k, struct slice body)
 	memcpy(id->certificate, certificate.data, certificate.len);
 	id->certificate_len = certificate.len;
 	memcpy(id->device.b, id->sign_secret + SIGN_SECRET_LEN - ID_LEN, ID_LEN);
-	return consistent(id) ? OK : ERR_DAMAGED;
+	return check_keys(id);
 }
 
 /* ---- sealing ---- */

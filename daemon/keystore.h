@@ -36,6 +36,9 @@ struct keystore;                                /* in locked memory; one owner a
 /* Is there one, and what opens it?  ERR_NOTFOUND; ERR_DAMAGED; ERR_VERSION: of a newer program. */
 enum err keystore_probe(const struct paths *, enum keystore_lock *);
 
+/* The same of a file's bytes; pure.  ERR_DAMAGED, ERR_VERSION. */
+enum err keystore_check(struct slice file, enum keystore_lock *);
+
 struct keystore_init {
 	struct slice name, email;               /* UTF-8, NFC; <= 1023 bytes each; email may be empty */
 	struct slice passphrase;                /* data NULL: a key file */
