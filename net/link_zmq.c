@@ -106,6 +106,7 @@ struct peer {                                   /* an incoming link */
 	uint32_t route, number;
 	int fd;
 	bool gone, denied;                      /* denied: no frame is passed on any more */
+	uint64_t age;                           /* its place in time */
 	uint8_t key[KEY_LEN];
 	char user[HEX_LEN];
 };
@@ -139,6 +140,7 @@ struct link {
 	struct dial *dials[BUCKETS];
 	struct peer *by_route[BUCKETS], *by_number[BUCKETS], *gone;
 	size_t n_peers, n_dialing;
+	uint64_t n_ever;
 	uint32_t next_number, next_monitor;
 	struct conn *conns;                     /* [n_conns] by descriptor */
 	size_t n_conns, n_strangers, n_leaving, max_fd;
@@ -151,7 +153,6 @@ struct link {
 	size_t n_lookups;
 	struct link_info info;
 };
-
 
 static void tick_start(struct link *l);
 
@@ -445,7 +446,7 @@ static bool zap_drain(struct sock *s)
 /* ---- connections ---- */
 
 static void peer_gone(struct link *, struct peer *);
-static struct peer *peer_by_route(const struct link *l, uint32_t route);
+static struct peer *peer_by_route(const struct link *, uint32_t route);
 
 static struct conn *conn_of(struct link *l, int fd)
 {
@@ -481,16 +482,21 @@ static void conn_closed(struct link *l, int fd, const struct dial *said_by)
 	c->open = false;
 }
 
-static void conn_end(struct link *l, int fd)
+/* abruptly: with a reset, which also ends a peer that is stuck in sending to us. */
+static void conn_end(struct link *l, int fd, bool abruptly)
 {
+	struct linger reset = { .l_onoff = 1 };
 	struct conn *c = conn_of(l, fd);
 	struct stat st;
 
-	if (c != NULL && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == c->inode)
-		shutdown(fd, SHUT_RDWR);
+	if (c == NULL || fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode) || st.st_ino != c->inode)
+		return;
+	if (abruptly)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	shutdown(fd, SHUT_RDWR);
 }
 
-/* End it after a while: frames sent just now should still go. */
+/* End it at once, or after a while if frames sent just now should still go. */
 static void conn_leave(struct link *l, int fd, uint64_t after)
 {
 	struct conn *c = conn_of(l, fd);
@@ -502,7 +508,7 @@ static void conn_leave(struct link *l, int fd, uint64_t after)
 	c->deadline = uv_now(l->loop) + after;
 	conn_count(l, c, 1);
 	if (after == 0)
-		conn_end(l, fd);
+		conn_end(l, fd, true);
 	tick_start(l);
 }
 
@@ -578,21 +584,26 @@ static bool conn_ask(int fd, struct traffic *out)
 }
 
 /* Does libzmq hold too many bytes for this connection?  The kernel is asked only when it might. */
-static bool queue_full(struct link *l, int fd, size_t len)
+static bool queue_full(struct link *l, int fd)
 {
 	struct conn *c = conn_of(l, fd);
 	struct traffic now;
 
-	if (c == NULL)
+	if (c == NULL || c->sent < c->acked + QUEUE_BYTES)
 		return false;
-	if (c->sent + len > c->acked + QUEUE_BYTES) {
-		if (conn_ask(fd, &now) && now.acked > c->acked)
-			c->acked = now.acked;
-		if (c->sent + len > c->acked + QUEUE_BYTES)
-			return true;
-	}
-	c->sent += len + 40;                    /* 33 of CURVE, 2 or 9 of framing */
-	return false;
+	if (conn_ask(fd, &now) && now.acked > c->acked)
+		c->acked = now.acked;
+	return c->sent >= c->acked + QUEUE_BYTES;
+}
+
+/* Handed to libzmq.  To the byte: an excess would add up until the queue seems full for ever. */
+static void conn_sent(struct link *l, int fd, size_t len)
+{
+	struct conn *c = conn_of(l, fd);
+
+	len += 33;                              /* a CURVE MESSAGE command around it */
+	if (c != NULL)
+		c->sent += len + (len < 256 ? 2 : 9);
 }
 
 static void conn_delivered(struct link *l, int fd)
@@ -729,6 +740,14 @@ static void peer_gone(struct link *l, struct peer *p)
 	tick_start(l);
 }
 
+/* End it: no frame of it is passed on any more. */
+static void peer_drop(struct link *l, struct peer *p)
+{
+	p->denied = true;
+	conn_leave(l, p->fd, 0);
+	peer_gone(l, p);
+}
+
 static void report_gone(struct link *l)
 {
 	while (l->gone != NULL) {
@@ -772,12 +791,29 @@ static bool router_monitor_drain(struct sock *s)
 	return true;
 }
 
+/* A key has a limited number of links; the oldest goes, since it is likely to be one that its owner lost. */
+static void make_room(struct link *l, const uint8_t key[KEY_LEN])
+{
+	struct peer *oldest = NULL;
+	unsigned same = 0;
+
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct peer *p = l->by_route[i]; p != NULL; p = p->by_route) {
+			if (p->gone || memcmp(p->key, key, KEY_LEN) != 0)
+				continue;
+			same++;
+			if (oldest == NULL || p->age < oldest->age)
+				oldest = p;
+		}
+	if (same >= LIMIT_JOIN_LINKS)
+		peer_drop(l, oldest);
+}
+
 /* The first frame of a connection.  NULL: it may not have a link. */
 static struct peer *peer_new(struct link *l, uint32_t route, int fd, const char *user)
 {
 	struct peer *p = NULL;
 	uint8_t key[KEY_LEN];
-	unsigned same = 0;
 	struct conn *c;
 
 	while (router_event(l))                 /* what was said of this descriptor's earlier users */
@@ -787,11 +823,10 @@ static struct peer *peer_new(struct link *l, uint32_t route, int fd, const char 
 		c = NULL;                       /* it is gone, and its descriptor an outgoing link's by now */
 	if (!from_hex(key, user) || !is_allowed(l, key) || (c != NULL && c->leaving))
 		goto refuse;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (p = l->by_route[i]; p != NULL; p = p->by_route)
-			same += !p->gone && memcmp(p->key, key, KEY_LEN) == 0;
-	if (l->n_peers >= LIMIT_PEERS || same >= LIMIT_JOIN_LINKS || (p = mem_alloc(sizeof *p)) == NULL)
+	make_room(l, key);
+	if (l->n_peers >= LIMIT_PEERS || (p = mem_alloc(sizeof *p)) == NULL)
 		goto refuse;
+	p->age = l->n_ever++;
 	do {
 		p->number = LINK_INCOMING | (l->next_number++ & 0x3fffffff);
 	} while (peer_by_number(l, p->number) != NULL);
@@ -815,7 +850,8 @@ static struct peer *peer_new(struct link *l, uint32_t route, int fd, const char 
 	l->events.up(l->events.arg, p->number, p->key);
 	return peer_by_route(l, route);         /* the callback may have disconnected it */
 refuse:
-	conn_leave(l, fd, 0);
+	if (c == NULL || !c->leaving)           /* else it has its time already */
+		conn_leave(l, fd, 0);
 	return NULL;
 }
 
@@ -998,7 +1034,7 @@ static bool dealer_event(struct dial *d)
 		dial_up(d);
 		return true;                    /* the callback may have ended it: the caller looks */
 	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-		d->why = ERR_DENIED;
+		d->why = value == 400 ? ERR_DENIED : ERR_WAITING;
 		break;
 	case ZMQ_EVENT_CONNECTED:
 		d->fd = (int)value;
@@ -1253,7 +1289,7 @@ static void on_check(uv_check_t *h)
 		struct sock *s = l->busy_head;
 
 		unmark(s);
-		if (s->drain(s))
+		if (s->drain(s) && s->zmq != NULL)
 			mark(s);
 	}
 	if (l->guard_due)
@@ -1273,8 +1309,10 @@ static void on_tick(uv_timer_t *h)
 		struct conn *c = &l->conns[fd];
 		if (!c->open || ((c->linked || c->dial != NULL) && !c->leaving) || now < c->deadline)
 			continue;
-		conn_leave(l, (int)fd, 0);
-		conn_end(l, (int)fd);
+		if (c->leaving)
+			conn_end(l, (int)fd, now > c->deadline + 2 * TICK_MS);
+		else
+			conn_leave(l, (int)fd, 0);
 	}
 	for (size_t i = 0; i < BUCKETS && l->n_dialing > 0; i++)
 		for (struct dial *d = l->dials[i], *next; d != NULL; d = next) {
@@ -1484,11 +1522,13 @@ void link_disconnect(struct link *l, uint32_t number)
 	peer_forget(l, p);
 }
 
-static enum err send_parts(struct sock *s, const struct peer *p, struct slice frame)
+static enum err send_parts(struct sock *s, int fd, const struct peer *p, struct slice frame)
 {
 	uint8_t route[5] = { 0 };
 	zmq_msg_t m;
 
+	if (queue_full(s->link, fd))
+		return ERR_LIMIT;
 	mark(s);                                /* a send may take commands from the mailbox */
 	if (zmq_msg_init_size(&m, frame.len) != 0)
 		return ERR_NOMEM;
@@ -1499,8 +1539,10 @@ static enum err send_parts(struct sock *s, const struct peer *p, struct slice fr
 		if (zmq_send(s->zmq, route, sizeof route, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
 			goto fail;
 	}
-	if (zmq_msg_send(&m, s->zmq, ZMQ_DONTWAIT) >= 0)
+	if (zmq_msg_send(&m, s->zmq, ZMQ_DONTWAIT) >= 0) {
+		conn_sent(s->link, fd, frame.len);
 		return OK;
+	}
 fail:
 	zmq_msg_close(&m);
 	return errno == EAGAIN ? ERR_LIMIT : errno == EHOSTUNREACH ? ERR_NOTFOUND : ERR_IO;
@@ -1516,15 +1558,12 @@ enum err link_send(struct link *l, uint32_t number, struct slice frame)
 		return ERR_TOOBIG;
 	if (number < LINK_INCOMING) {
 		d = dial_by_number(l, number);
-		return d == NULL || d->state != UP || d->why != OK ? ERR_NOTFOUND
-			: queue_full(l, d->fd, frame.len) ? ERR_LIMIT : send_parts(d->dealer, NULL, frame);
+		return d == NULL || d->state != UP || d->why != OK ? ERR_NOTFOUND : send_parts(d->dealer, d->fd, NULL, frame);
 	}
 	p = peer_by_number(l, number);
 	if (p == NULL || p->gone)
 		return ERR_NOTFOUND;
-	if (queue_full(l, p->fd, frame.len))
-		return ERR_LIMIT;
-	e = send_parts(l->router, p, frame);
+	e = send_parts(l->router, p->fd, p, frame);
 	if (e == ERR_NOTFOUND)
 		peer_gone(l, p);
 	return e;
@@ -1544,14 +1583,9 @@ enum err link_allow(struct link *l, const uint8_t (*keys)[KEY_LEN], size_t n)
 	l->allowed = sorted;
 	l->n_allowed = n;
 	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct peer *p = l->by_route[i], *next; p != NULL; p = next) {
-			next = p->by_route;
-			if (is_allowed(l, p->key))
-				continue;
-			p->denied = true;
-			conn_leave(l, p->fd, 0);
-			peer_gone(l, p);
-		}
+		for (struct peer *p = l->by_route[i]; p != NULL; p = p->by_route)
+			if (!is_allowed(l, p->key))
+				peer_drop(l, p);
 	return OK;
 }
 

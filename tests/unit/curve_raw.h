@@ -1,4 +1,4 @@
-/* A CURVE client by hand (ZMTP 3.1, CurveZMQ), blocking: it says what libzmq never would.  For tests of what a peer with or
+/* CURVE by hand (ZMTP 3.1, CurveZMQ), blocking: it says what libzmq never would.  For tests of what a peer with or
  * without a valid key can do to us. */
 #ifndef TESTS_CURVE_RAW_H
 #define TESTS_CURVE_RAW_H
@@ -16,6 +16,7 @@ struct raw {
 	int fd;
 	uint8_t session[32];            /* the precomputed key C' -> S' */
 	uint64_t nonce;
+	bool server;
 };
 
 static inline bool raw_write(struct raw *r, const void *data, size_t len)
@@ -43,7 +44,7 @@ static inline bool raw_read(struct raw *r, void *data, size_t len)
 static inline bool raw_connect(struct raw *r, uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct timeval patience = { .tv_sec = 10 };
+	struct timeval patience = { .tv_sec = 5 };
 
 	memset(r, 0, sizeof *r);
 	r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -52,12 +53,18 @@ static inline bool raw_connect(struct raw *r, uint16_t port)
 	return connect(r->fd, (struct sockaddr *)&to, sizeof to) == 0;
 }
 
-static inline bool raw_greet(struct raw *r, const char *mechanism)
+static inline bool raw_greet_as(struct raw *r, const char *mechanism, uint8_t server)
 {
 	uint8_t greeting[64] = { 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 1 }, theirs[64];
 
 	memcpy(greeting + 12, mechanism, strlen(mechanism));
+	greeting[32] = server;
 	return raw_write(r, greeting, 64) && raw_read(r, theirs, 64);
+}
+
+static inline bool raw_greet(struct raw *r, const char *mechanism)
+{
+	return raw_greet_as(r, mechanism, 0);
 }
 
 /* A frame: flags 1 more, 2 long, 4 command. */
@@ -140,13 +147,56 @@ static inline bool raw_handshake(struct raw *r, const uint8_t server[32], const 
 		&& memcmp(welcome, "\5READY", 6) == 0;
 }
 
+/* The other role: accept one connection on a listening socket and do the server's part.  true: READY is sent. */
+static inline bool raw_serve(struct raw *r, int listener, const uint8_t public[32], const uint8_t secret[32])
+{
+	uint8_t hello[255], flags, tp[32], ts[32], plain[128] = { 0 }, welcome[168] = "\7WELCOME", nonce[24], head[9];
+	uint8_t initiate[1024], ready[64] = "\5READY", properties[22];
+	struct timeval patience = { .tv_sec = 5 };
+	uint8_t their[32];
+	size_t len;
+
+	(void)public;
+	memset(r, 0, sizeof *r);
+	r->server = true;
+	r->fd = accept(listener, NULL, NULL);
+	setsockopt(r->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt(r->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	if (r->fd < 0 || !raw_greet_as(r, "CURVE", 1) || raw_receive(r, &flags, hello) != 200)
+		return false;
+	memcpy(their, hello + 80, 32);
+	crypto_box_keypair(tp, ts);
+	memcpy(nonce, "WELCOME-", 8);
+	randombytes_buf(nonce + 8, 16);
+	memcpy(welcome + 8, nonce + 8, 16);
+	memcpy(plain, tp, 32);                  /* and any cookie */
+	if (crypto_box_easy(welcome + 24, plain, 128, nonce, their, secret) != 0 || !raw_frame(r, 4, welcome, 168)
+		|| crypto_box_beforenm(r->session, their, ts) != 0)
+		return false;
+	if (!raw_read(r, head, 2))
+		return false;
+	len = head[1];
+	if ((head[0] & 2) != 0) {
+		if (!raw_read(r, head + 2, 7))
+			return false;
+		len = (size_t)head[7] << 8 | head[8];
+	}
+	if (len > sizeof initiate || !raw_read(r, initiate, len))
+		return false;
+	memcpy(properties, "\13Socket-Type\0\0\0\6ROUTER", 22);
+	raw_nonce(nonce, "CurveZMQREADY---", ++r->nonce);
+	memcpy(ready + 6, nonce + 16, 8);
+	crypto_box_easy_afternm(ready + 14, properties, 22, nonce, r->session);
+	return raw_frame(r, 4, ready, 14 + 22 + 16);
+}
+
 /* A message or a part of one (more), encrypted. */
 static inline bool raw_message(struct raw *r, bool more, const void *data, size_t len)
 {
 	uint8_t *plain = malloc(len + 1), *frame = malloc(len + 33), nonce[24];
 	bool ok;
 
-	raw_nonce(nonce, "CurveZMQMESSAGEC", ++r->nonce);
+	raw_nonce(nonce, r->server ? "CurveZMQMESSAGES" : "CurveZMQMESSAGEC", ++r->nonce);
 	plain[0] = more;
 	if (len > 0)
 		memcpy(plain + 1, data, len);

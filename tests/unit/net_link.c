@@ -28,11 +28,11 @@ struct end {
 	uint32_t up, down;              /* the last number */
 	uint8_t up_key[KEY_LEN];
 	uint64_t frames, bytes, expect; /* frames begin with a counter from 0 */
-	bool ordered, echo;
+	bool ordered, echo, hang_up, hang_up_at_once;
 	size_t last_len;
 };
 static uv_loop_t loop;
-static struct link *opened[16]; /* so that a failed test leaves nothing either */
+static struct link *opened[32]; /* so that a failed test leaves nothing either */
 static size_t n_opened;
 static uint8_t seed_byte;
 
@@ -43,6 +43,8 @@ static void on_up(void *arg, uint32_t number, const uint8_t key[KEY_LEN])
 	e->ups++;
 	e->up = number;
 	memcpy(e->up_key, key, KEY_LEN);
+	if (e->hang_up_at_once)
+		link_disconnect(e->link, number);
 }
 
 static void on_down(void *arg, uint32_t number, enum err why)
@@ -65,6 +67,8 @@ static void on_frame(void *arg, uint32_t number, struct slice bytes)
 	e->last_len = bytes.len;
 	if (e->echo)
 		CHECK(link_send(e->link, number, bytes) == OK);
+	if (e->hang_up)
+		link_disconnect(e->link, number);
 }
 
 static void keys_make(struct curve_pair *k)
@@ -159,7 +163,7 @@ struct foe {
 	const uint8_t *server;
 	uint64_t goal, done;
 	bool ready, ended;              /* the handshake succeeded; the other side ended it */
-	int finished;
+	int finished, stop, listener;
 };
 
 static void *foe_run(void *arg)
@@ -174,12 +178,26 @@ static void *foe_run(void *arg)
 static void foe_start(struct foe *f, void (*act)(struct foe *), const char *address, const struct curve_pair *keys,
 	const uint8_t server[KEY_LEN])
 {
+	int listener = f->listener;
+
 	memset(f, 0, sizeof *f);
+	f->listener = listener;
 	f->act = act;
 	f->port = (uint16_t)atoi(strrchr(address, ':') + 1);
 	f->keys = keys;
 	f->server = server;
 	CHECK(pthread_create(&f->thread, NULL, foe_run, f) == 0);
+}
+
+static void foe_listen(struct foe *f, char address[64])
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof any;
+
+	f->listener = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(f->listener >= 0 && bind(f->listener, (struct sockaddr *)&any, sizeof any) == 0 && listen(f->listener, 5) == 0);
+	getsockname(f->listener, (struct sockaddr *)&any, &len);
+	snprintf(address, 64, "tcp://127.0.0.1:%u", ntohs(any.sin_port));
 }
 
 /* Run the loop until it is done. */
@@ -398,7 +416,7 @@ static void act_hello(struct foe *f)
 static void test_raw_client(void **state)
 {
 	struct end a, b;
-	struct foe f;
+	struct foe f = { 0 };
 
 	(void)state;
 	pair_up(&a, &b);
@@ -426,7 +444,7 @@ static void act_too_big(struct foe *f)
 static void test_too_big(void **state)
 {
 	struct end a, b;
-	struct foe f;
+	struct foe f = { 0 };
 	uint8_t *big = calloc(1, LIMIT_FRAME + 1);
 
 	(void)state;
@@ -510,7 +528,7 @@ static void stranger_while_honest(void (*act)(struct foe *), struct foe *f, cons
 
 static void test_garbage(void **state)
 {
-	struct foe f;
+	struct foe f = { 0 };
 
 	(void)state;
 	stranger_while_honest(act_garbage, &f, NULL);
@@ -519,7 +537,7 @@ static void test_garbage(void **state)
 
 static void test_announcement(void **state)
 {
-	struct foe f;
+	struct foe f = { 0 };
 
 	(void)state;
 	stranger_while_honest(act_announce, &f, NULL);
@@ -544,7 +562,7 @@ static void act_endless(struct foe *f)
 static void test_endless_message(void **state)
 {
 	struct end a, b;
-	struct foe f;
+	struct foe f = { 0 };
 	long before;
 
 	(void)state;
@@ -558,13 +576,515 @@ static void test_endless_message(void **state)
 	pair_close(&a, &b);
 }
 
+/* The same by a server that we dial. */
+static void act_endless_server(struct foe *f)
+{
+	uint8_t *part = calloc(1, 250 * 1024);
+	struct raw r;
+
+	f->ready = raw_serve(&r, f->listener, f->keys->public, f->keys->secret) && raw_message(&r, false, "first", 5);
+	while (f->ready && f->done < (uint64_t)2 << 30 && raw_message(&r, true, part, 250 * 1024))
+		f->done += 250 * 1024;
+	f->ended = raw_ended(&r);
+	raw_close(&r);
+	free(part);
+}
+
+static void test_endless_server(void **state)
+{
+	struct end a;
+	struct foe f = { 0 };
+	struct curve_pair server;
+	char address[64];
+
+	(void)state;
+	end_open(&a);
+	keys_make(&server);
+	foe_listen(&f, address);
+	foe_start(&f, act_endless_server, address, &server, NULL);
+	CHECK(link_connect(a.link, 3, address, server.public, &a.keys) == OK);
+	CHECK(foe_finish(&f) && f.ready && f.ended);
+	print_message("endless server: %lu MiB taken\n", (unsigned long)f.done >> 20);
+	CHECK(f.done < (uint64_t)512 << 20);
+	CHECK(RUN(a.downs == 1, WAIT_MS) && a.why == ERR_WAITING && a.ups == 1 && a.frames == 1);
+	end_close(&a);
+	close(f.listener);
+}
+
+/* A peer that takes no bytes: what waits for it is bounded in bytes, not only in frames. */
+static void act_deaf(struct foe *f)
+{
+	struct raw r;
+
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
+		&& raw_message(&r, false, "first", 5);
+	while (!__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	raw_close(&r);
+}
+
+static void test_deaf_peer(void **state)
+{
+	static uint8_t big[LIMIT_FRAME];
+	struct end a, b;
+	struct foe f = { 0 };
+	uint64_t taken = 0;
+	enum err e;
+	long before;
+
+	(void)state;
+	pair_up(&a, &b);
+	foe_start(&f, act_deaf, listening, &a.keys, b.keys.public);
+	CHECK(RUN(b.ups == 2 && b.frames == 1, WAIT_MS));
+	before = rss_kib();
+	while ((e = link_send(b.link, b.up, SLICE(big, sizeof big))) == OK && taken < (uint64_t)1 << 30) {
+		taken += sizeof big;
+		uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	CHECK(e == ERR_LIMIT);
+	CHECK(taken >= LIMIT_SESSION_CREDIT && taken < 4 * LIMIT_SESSION_CREDIT);
+	CHECK(rss_kib() - before < 4 * LIMIT_SESSION_CREDIT / 1024);
+	CHECK(link_send(a.link, 7, SLICE("x", 1)) == OK);       /* others do not notice */
+	CHECK(RUN(b.frames == 2, WAIT_MS));
+	__atomic_store_n(&f.stop, 1, __ATOMIC_RELEASE);
+	CHECK(foe_finish(&f) && f.ready);
+	CHECK(RUN(b.downs == 1, WAIT_MS));
+	pair_close(&a, &b);
+}
+
+/* The count of bytes in flight must not drift: far more than the queue's limit passes, in all sizes. */
+static void test_queue_is_counted_to_the_byte(void **state)
+{
+	static uint8_t frame[LIMIT_FRAME];
+	static const size_t sizes[] = { 0, 1, 100, 221, 222, 223, 300, 5000, 100000, LIMIT_FRAME };
+	struct end a, b;
+	uint64_t n = 0;
+
+	(void)state;
+	pair_up(&a, &b);
+	b.expect = 0;
+	while (n < 200000) {
+		size_t len = n % 100 == 0 ? sizes[n / 100 % 10] : sizes[n % 6];
+		put_u64(frame, n);
+		if (len == 0 || len >= 8 || true) {
+			enum err e = link_send(a.link, 7, SLICE(frame, len));
+			if (e == OK)
+				n++;
+			else
+				CHECK(e == ERR_LIMIT && RUN(b.frames == n, WAIT_MS));
+		}
+		if (n % 16 == 0)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		b.expect = 0, b.ordered = true;
+	}
+	CHECK(RUN(b.frames == n, WAIT_MS));
+	CHECK(b.bytes > 4 * (uint64_t)LIMIT_SESSION_CREDIT);
+	pair_close(&a, &b);
+}
+
+static void act_named(struct foe *f)
+{
+	struct raw r;
+
+	f->ready = raw_connect(&r, f->port)
+		&& raw_handshake(&r, f->server, f->keys->public, f->keys->secret, f->done == 0 ? "chosen" : "\1\2\3\4\5");
+	f->ready = f->ready && raw_message(&r, false, "hello", 5);
+	f->ended = raw_ended(&r);
+	raw_close(&r);
+}
+
+static void act_parts(struct foe *f)
+{
+	struct raw r;
+
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
+		&& raw_message(&r, true, "one", 3) && raw_message(&r, true, "two", 3) && raw_message(&r, false, "three", 5);
+	f->ended = raw_ended(&r);
+	raw_close(&r);
+}
+
+/* Routing ids of the peer's choosing and messages in parts are not ours: the connection ends. */
+static void test_foreign_manners(void **state)
+{
+	static void (*const acts[])(struct foe *) = { act_named, act_parts };
+	struct end a, b;
+	struct link_info info;
+
+	(void)state;
+	pair_up(&a, &b);
+	for (size_t i = 0; i < 2; i++) {
+		struct foe f = { 0 };
+
+		foe_start(&f, acts[i], listening, &a.keys, b.keys.public);
+		CHECK(foe_finish(&f) && f.ready && f.ended);
+		link_info(b.link, &info);
+		CHECK(info.dropped_frames == i + 1 && info.incoming == 1);
+	}
+	CHECK(b.frames == 0 && b.ups == 1 && b.downs == 0 && a.downs == 0);
+	pair_close(&a, &b);
+}
+
+/* A server that says ERROR 400 before it has proved anything is believed: the node must go on trying, slowly. */
+static void act_error(struct foe *f)
+{
+	uint8_t hello[255], flags;
+	struct raw r = { .fd = accept(f->listener, NULL, NULL) };
+
+	f->ready = raw_greet_as(&r, "CURVE", 1) && raw_receive(&r, &flags, hello) == 200
+		&& raw_frame(&r, 4, "\5ERROR\003400", 10);
+	f->ended = raw_ended(&r);
+	raw_close(&r);
+}
+
+static void test_forged_error(void **state)
+{
+	struct end a;
+	struct foe f = { 0 };
+	char address[64];
+
+	(void)state;
+	end_open(&a);
+	foe_listen(&f, address);
+	foe_start(&f, act_error, address, NULL, NULL);
+	CHECK(link_connect(a.link, 3, address, a.keys.public, &a.keys) == OK);
+	CHECK(foe_finish(&f) && f.ready && f.ended);
+	CHECK(RUN(a.downs == 1, WAIT_MS) && a.why == ERR_DENIED && a.ups == 0);
+	end_close(&a);
+	close(f.listener);
+}
+
+/* ---- the set of allowed keys ---- */
+
+static void test_allow_changes(void **state)
+{
+	static uint8_t keys[500][KEY_LEN];
+	struct end a, b, c;
+	struct link_info info;
+
+	(void)state;
+	pair_up(&a, &b);
+	end_open(&c);
+	randombytes_buf(keys, sizeof keys);
+	memcpy(keys[77], a.keys.public, KEY_LEN);
+	memcpy(keys[78], c.keys.public, KEY_LEN);
+	CHECK(link_allow(b.link, keys, 500) == OK);             /* a stays, c may come */
+	CHECK(link_connect(c.link, 1, listening, b.keys.public, &c.keys) == OK);
+	CHECK(RUN(c.ups == 1, WAIT_MS) && link_send(c.link, 1, SLICE("c", 1)) == OK);
+	CHECK(link_send(a.link, 7, SLICE("a", 1)) == OK);
+	CHECK(RUN(b.frames == 2 && b.ups == 2, WAIT_MS) && b.downs == 0);
+
+	end_allow(&b, &c);                                      /* a goes */
+	CHECK(link_send(a.link, 7, SLICE("late", 4)) == OK);
+	CHECK(RUN(b.downs == 1 && a.downs == 1, WAIT_MS) && a.why == ERR_WAITING && b.frames == 2);
+	CHECK(link_connect(a.link, 7, listening, b.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.downs == 2, WAIT_MS) && a.why == ERR_DENIED);
+	CHECK(link_send(c.link, 1, SLICE("c", 1)) == OK);
+	CHECK(RUN(b.frames == 3, WAIT_MS) && c.downs == 0);
+
+	end_allow(&b, &a);                                      /* and comes back */
+	CHECK(link_connect(a.link, 7, listening, b.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.ups == 2, WAIT_MS) && link_send(a.link, 7, SLICE("a", 1)) == OK);
+	CHECK(RUN(b.frames == 4 && c.downs == 1, WAIT_MS));
+	link_info(b.link, &info);
+	CHECK(info.incoming == 1 && info.refused_keys == 1);
+	end_close(&c);
+	pair_close(&a, &b);
+}
+
+/* A key has LIMIT_JOIN_LINKS links; a further one takes the place of the oldest. */
+static void test_links_per_key(void **state)
+{
+	struct end a, b;
+	struct link_info info;
+	uint32_t first;
+
+	(void)state;
+	pair_up(&a, &b);
+	first = b.up;
+	for (uint32_t i = 1; i <= LIMIT_JOIN_LINKS; i++) {
+		CHECK(link_connect(a.link, 100 + i, listening, b.keys.public, &a.keys) == OK);
+		CHECK(RUN(a.ups == 1 + i, WAIT_MS) && link_send(a.link, 100 + i, SLICE("x", 1)) == OK);
+		CHECK(RUN(b.frames == i, WAIT_MS));
+	}
+	CHECK(RUN(a.downs == 1 && b.downs == 1, WAIT_MS) && a.down == 7 && b.down == first);
+	link_info(b.link, &info);
+	CHECK(info.incoming == LIMIT_JOIN_LINKS);
+	pair_close(&a, &b);
+}
+
+/* ---- endings ---- */
+
+static void test_disconnect_dialled(void **state)
+{
+	struct end a, b;
+
+	(void)state;
+	pair_up(&a, &b);
+	for (unsigned i = 0; i < 5; i++) {
+		uint8_t last[8];
+		put_u64(last, b.expect);
+		CHECK(link_send(a.link, 7, SLICE(last, 8)) == OK);
+		link_disconnect(a.link, 7);                     /* the frame still goes */
+		CHECK(link_send(a.link, 7, SLICE(last, 8)) == ERR_NOTFOUND);
+		CHECK(link_connect(a.link, 7, listening, b.keys.public, &a.keys) == OK);
+		CHECK(RUN(b.frames == i + 1 && b.downs == i + 1 && a.ups == i + 2, WAIT_MS));
+		CHECK(b.why == ERR_WAITING && a.downs == 0 && b.ups == i + 1);
+		CHECK(link_send(a.link, 7, SLICE("y", 1)) == OK);
+		CHECK(RUN(b.ups == i + 2, WAIT_MS));
+		b.frames = i + 1;
+	}
+	pair_close(&a, &b);
+}
+
+static void test_disconnect_accepted(void **state)
+{
+	struct end a, b;
+
+	(void)state;
+	pair_up(&a, &b);
+	for (uint64_t i = 0; i < 200; i++) {
+		uint8_t frame[8];
+		put_u64(frame, i);
+		CHECK(link_send(b.link, b.up, SLICE(frame, 8)) == OK);
+	}
+	link_disconnect(b.link, b.up);
+	CHECK(link_send(b.link, b.up, SLICE("x", 1)) == ERR_NOTFOUND);
+	CHECK(link_send(a.link, 7, SLICE("x", 1)) == OK);       /* is not heard any more */
+	CHECK(RUN(a.downs == 1, WAIT_MS));
+	CHECK(a.frames == 200 && a.ordered && a.why == ERR_WAITING);
+	CHECK(b.downs == 0 && b.frames == 0 && b.ups == 1);
+	pair_close(&a, &b);
+}
+
+/* What was sent just before link_close arrives. */
+static void test_close_flushes(void **state)
+{
+	struct end a, b;
+
+	(void)state;
+	for (int dialled = 0; dialled < 2; dialled++) {
+		struct end *from = dialled ? &a : &b, *to = dialled ? &b : &a;
+
+		pair_up(&a, &b);
+		to->expect = to->frames = 0;
+		for (uint64_t i = 0; i < 500; i++) {
+			uint8_t frame[200] = { 0 };
+			put_u64(frame, i);
+			CHECK(link_send(from->link, dialled ? 7 : b.up, SLICE(frame, 200)) == OK);
+		}
+		end_close(from);
+		CHECK(RUN(to->downs == 1, WAIT_MS));
+		CHECK(to->frames == 500 && to->ordered);
+		end_close(to);
+	}
+}
+
+static void test_callbacks_may_hang_up(void **state)
+{
+	struct end a, b;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		end_open(&a);
+		end_open(&b);
+		end_allow(&b, &a);
+		(i & 1 ? &a : &b)->hang_up = i & 2;
+		(i & 1 ? &a : &b)->hang_up_at_once = !(i & 2);
+		b.echo = i == 3;
+		CHECK(link_connect(a.link, 7, end_listen(&b), b.keys.public, &a.keys) == OK);
+		CHECK(RUN(a.ups == 1, WAIT_MS));
+		link_send(a.link, 7, SLICE("hello", 5));
+		CHECK(RUN(i == 1 || a.downs == 1 || b.downs == 1, WAIT_MS));
+		pair_close(&a, &b);
+		uv_run(&loop, UV_RUN_DEFAULT);
+	}
+}
+
+/* ---- names, many links, quiet ---- */
+
+/* A label of more than 63 characters: refused without asking a name server. */
+#define NO_SUCH_HOST "tcp://abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz.invalid:1"
+
+static void test_names(void **state)
+{
+	struct end a, b;
+	char address[64];
+
+	(void)state;
+	end_open(&a);
+	end_open(&b);
+	end_allow(&b, &a);
+	end_listen(&b);
+	snprintf(address, sizeof address, "tcp://localhost:%s", strrchr(listening, ':') + 1);
+	CHECK(link_connect(a.link, 1, address, b.keys.public, &a.keys) == OK);
+	CHECK(link_connect(a.link, 1, address, b.keys.public, &a.keys) == ERR_EXISTS);
+	CHECK(RUN(a.ups == 1, WAIT_MS));                /* also where localhost is ::1 first */
+	CHECK(link_connect(a.link, 2, NO_SUCH_HOST, b.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.downs == 1, WAIT_MS) && a.down == 2 && a.why == ERR_WAITING);
+	CHECK(link_connect(a.link, 3, "tcp://[fe80::1%no-such]:1", b.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.downs == 2, WAIT_MS) && a.down == 3 && a.why == ERR_WAITING);
+	for (uint32_t i = 10; i < 30; i++)              /* closed while names are looked up */
+		CHECK(link_connect(a.link, i, NO_SUCH_HOST, b.keys.public, &a.keys) == OK);
+	link_disconnect(a.link, 20);
+	pair_close(&a, &b);
+}
+
+static void test_many(void **state)
+{
+	struct end hub, spokes[8];
+	struct link_info info;
+	char address[64];
+	unsigned n = 0;
+
+	(void)state;
+	end_open(&hub);
+	for (unsigned i = 0; i < 8; i++) {
+		end_open(&spokes[i]);
+		end_allow(&spokes[i], &hub);
+		strcpy(address, end_listen(&spokes[i]));
+		for (unsigned k = 0; k < LIMIT_JOIN_LINKS; k++)
+			CHECK(link_connect(hub.link, n++, address, spokes[i].keys.public, &hub.keys) == OK);
+	}
+	CHECK(RUN(hub.ups == n, WAIT_MS));
+	hub.expect = 0;
+	for (unsigned i = 0; i < n; i++)
+		CHECK(link_send(hub.link, i, SLICE("hi", 2)) == OK);
+	for (unsigned i = 0; i < 8; i++) {
+		CHECK(RUN(spokes[i].frames == LIMIT_JOIN_LINKS, WAIT_MS));
+		spokes[i].echo = true;
+	}
+	for (unsigned i = 0; i < n; i++)
+		CHECK(link_send(hub.link, i, SLICE("hi", 2)) == OK);
+	CHECK(RUN(hub.frames == n, WAIT_MS));
+	link_info(hub.link, &info);
+	CHECK(info.outgoing == n && info.incoming == 0 && hub.downs == 0);
+	for (unsigned i = 0; i < 8; i++)
+		end_close(&spokes[i]);
+	CHECK(RUN(hub.downs == n, WAIT_MS));
+	end_close(&hub);
+}
+
+static void on_turn(uv_prepare_t *h)
+{
+	++*(unsigned *)h->data;
+}
+
+/* Connected and with nothing to do, the loop sleeps. */
+static void test_idle(void **state)
+{
+	struct end a, b;
+	uv_prepare_t count;
+	uv_timer_t end;
+	unsigned turns = 0;
+	bool rang = false;
+
+	(void)state;
+	pair_up(&a, &b);
+	CHECK(!RUN(false, 700));                        /* what ticks while things are under way ends */
+	uv_prepare_init(&loop, &count);
+	uv_timer_init(&loop, &end);
+	count.data = &turns;
+	end.data = &rang;
+	uv_prepare_start(&count, on_turn);
+	uv_timer_start(&end, on_alarm, 1500, 0);
+	while (!rang)
+		uv_run(&loop, UV_RUN_ONCE);
+	CHECK(turns <= 3);
+	uv_close((uv_handle_t *)&count, NULL);
+	uv_close((uv_handle_t *)&end, NULL);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	pair_close(&a, &b);
+}
+
+/* More connections than may wait for a handshake: an honest peer comes through, and the first are ended. */
+static void test_crowd(void **state)
+{
+	static int fds[400];
+	struct end a, b;
+	uint16_t port;
+	unsigned ended = 0;
+
+	(void)state;
+	end_open(&a);
+	end_open(&b);
+	end_allow(&b, &a);
+	port = (uint16_t)atoi(strrchr(end_listen(&b), ':') + 1);
+	for (int i = 0; i < 400; i++) {
+		struct raw r;
+		CHECK(raw_connect(&r, port));
+		fds[i] = r.fd;
+		uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	CHECK(link_connect(a.link, 7, listening, b.keys.public, &a.keys) == OK);
+	CHECK(RUN(a.ups == 1, 3000));
+	CHECK(link_send(a.link, 7, SLICE("x", 1)) == OK && RUN(b.frames == 1, WAIT_MS));
+	for (int i = 0; i < 400; i++) {
+		char greeting[100];
+		ssize_t n;
+		while ((n = recv(fds[i], greeting, sizeof greeting, MSG_DONTWAIT)) > 0)
+			;
+		ended += n == 0 || errno != EAGAIN;
+		close(fds[i]);
+	}
+	CHECK(ended >= 400 - 257);
+	pair_close(&a, &b);
+}
+
+/* ---- out of memory ---- */
+
+static void test_no_memory(void **state)
+{
+	struct end a, b;
+	struct link_events events = { &a, on_up, on_down, on_frame };
+	enum err e;
+
+	(void)state;
+	memset(&a, 0, sizeof a);
+	keys_make(&a.keys);
+	for (long k = 0, done = 0; !done; k++) {
+		struct link *l;
+		mem_fail_after(k);
+		e = link_open(&l, &loop, &events, &a.keys);
+		mem_fail_after(-1);
+		CHECK(e == OK || e == ERR_NOMEM);
+		CHECK((l != NULL) == (e == OK));
+		done = e == OK;
+		link_close(l);
+		uv_run(&loop, UV_RUN_DEFAULT);
+	}
+	end_open(&a);
+	end_open(&b);
+	mem_fail_after(0);
+	CHECK(link_allow(b.link, &a.keys.public, 1) == ERR_NOMEM);
+	mem_fail_after(-1);
+	end_allow(&b, &a);
+	end_listen(&b);
+	for (long k = 0, done = 0; !done; k++) {
+		mem_fail_after(k);
+		e = link_connect(a.link, 1, listening, b.keys.public, &a.keys);
+		mem_fail_after(-1);
+		CHECK(e == OK || e == ERR_NOMEM);
+		done = e == OK;
+	}
+	CHECK(RUN(a.ups == 1, WAIT_MS));
+	mem_fail_after(0);                              /* no link for it: its frame is lost, and its connection */
+	CHECK(link_send(a.link, 1, SLICE("x", 1)) == OK);
+	CHECK(RUN(a.downs == 1, WAIT_MS));
+	mem_fail_after(-1);
+	CHECK(b.ups == 0 && b.frames == 0);
+	pair_close(&a, &b);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_both_ways_in_order), T(test_stranger), T(test_wrong_server_key), T(test_nobody_there), T(test_self_test),
 		T(test_taken_port), T(test_addresses), T(test_raw_client), T(test_too_big), T(test_garbage),
-		T(test_announcement), T(test_endless_message),
+		T(test_announcement), T(test_endless_message), T(test_endless_server), T(test_deaf_peer),
+		T(test_queue_is_counted_to_the_byte), T(test_foreign_manners), T(test_forged_error), T(test_allow_changes),
+		T(test_links_per_key), T(test_disconnect_dialled), T(test_disconnect_accepted), T(test_close_flushes),
+		T(test_callbacks_may_hang_up), T(test_names), T(test_many), T(test_idle), T(test_crowd), T(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
