@@ -42,7 +42,7 @@ ALL_LDFLAGS  := $(LINK_$(VARIANT)) $(LDFLAGS)
 # ---- rooms: one archive each, linked in this order -------------------------------------------------
 src = $(wildcard $(addsuffix /*.c,$(1)))
 obj = $(patsubst %.c,$(B)/%.o,$(call src,$(1)))
-MAINS := daemon/main.c cli/main.c tests/sim/main.c
+MAINS := daemon/main.c cli/main.c tests/sim/main.c tests/sim/canary.c
 lib = $(B)/lib$(1).a
 LIBS_base   := $(call lib,base)
 LIBS_crdt   := $(call lib,crdt) $(LIBS_base)

@@ -18,6 +18,19 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIBS_bench)
 $(B)/tests/simulate: $(B)/tests/sim/main.o $(LIBS_sim)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXT_sim) $(LDLIBS)
 
+# Promise 4: canaries in every frame before CURVE and in every foreign store; and the same with a leak planted in the node, which must
+# be found.
+$(B)/tests/canary: $(B)/tests/sim/canary.o $(LIBS_sim)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXT_sim) $(LDLIBS)
+$(B)/tests/canary-leak: $(B)/tests/sim/canary.o $(B)/tests/leak/share.o $(LIBS_sim)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXT_sim) $(LDLIBS)
+$(B)/tests/leak/share.o: daemon/node/share.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -DCAIRN_PLANT_LEAK -c -o $@ $<
+.PHONY: canary
+canary: $(B)/tests/canary $(B)/tests/canary-leak
+	@tests/run-canary $(B)/tests
+
 # Fuzz targets: libFuzzer where clang is there.
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))

@@ -359,6 +359,15 @@ static enum err share_reports(struct node *n, struct space *s, const struct shar
 	return e;
 }
 
+#ifdef CAIRN_PLANT_LEAK         /* tests/run-canary: a title that goes out in the clear must turn the test red */
+static enum err plant_leak(struct node *n, struct space *s, const struct share_input *in)
+{
+	struct id16 index = statement_index(1);
+
+	return in->gate.n_goals == 0 ? OK : author_statement(n, s, STATEMENT_ADDRESS, &index, NULL, 0, NULL, in->goals[0].title);
+}
+#endif
+
 enum err share_settle(struct node *n, struct space *s)
 {
 	const struct state *state = space_state(s);
@@ -373,6 +382,10 @@ enum err share_settle(struct node *n, struct space *s)
 		return e;
 	if ((e = sealed_list(n, s, &list, &count)) == OK && (in.sharing.accepted || count > 0))
 		e = share_reports(n, s, &in, list, count);
+#ifdef CAIRN_PLANT_LEAK
+	if (e == OK)
+		e = plant_leak(n, s, &in);
+#endif
 	if (e == ERR_TOOBIG || e == ERR_LIMIT) {
 		node_log(n, LOG_WARNING, "too many links to share in one report: unlink some");
 		e = OK;
