@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -637,7 +638,7 @@ static void say_pipe(void *arg, struct slice what)
 		write_all(*(int *)arg, what.data, what.len);
 }
 
-static _Noreturn void be_child(int fd, enum err (*work)(void *, say_fn *, void *), void *arg)
+static _Noreturn void be_child(int fd, pid_t parent, enum err (*work)(void *, say_fn *, void *), void *arg)
 {
 	static const int fatal[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTERM, SIGINT, SIGALRM };
 	struct rlimit none = { 0, 0 };
@@ -648,6 +649,9 @@ static _Noreturn void be_child(int fd, enum err (*work)(void *, say_fn *, void *
 		signal(fatal[i], SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);       /* it has inherited the owner's lock: not to be held for a dead one */
+	if (getppid() != parent)
+		_exit(0);
 	if (null >= 0)
 		dup2(null, STDERR_FILENO); /* LMDB's last words */
 	end[2] = (uint8_t)work(arg, say_pipe, &fd);
@@ -682,14 +686,14 @@ enum err backend_lmdb_child(enum err (*work)(void *, say_fn *say, void *say_arg)
 {
 	enum err e = ERR_DAMAGED;
 	int ends[2], status;
-	pid_t pid;
+	pid_t pid, parent = getpid();
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return ERR_IO;
 	pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
-		be_child(ends[1], work, arg);
+		be_child(ends[1], parent, work, arg);
 	}
 	close(ends[1]);
 	if (pid < 0) {

@@ -6,7 +6,7 @@
 #define META_MAGIC 0xBEEFC0DE
 #define META_VERSION 1
 #define PAGE_MIN 256
-#define PAGE_MAX 65536
+#define PAGE_MAX 32768
 #define DEPTH_MAX 32                    /* LMDB's own limit */
 #define KEY_MAX 511
 #define NO_PAGE UINT64_MAX              /* the root of an empty tree */
@@ -25,16 +25,21 @@ struct walk {
 	uint64_t pages;                 /* that the file holds whole */
 	uint64_t last_page;
 	size_t page_size;
-	uint8_t *used;                  /* a bit for each page */
+	uint8_t *used;                  /* a bit for each of them */
 	int tree;
 	struct tree_head seen;
 	struct slice last_key, bound;
 };
 
-/* False: it was used already, or there is no such page. */
+/* False: it was used already, or there is no such page.  Pages that were taken and given back within one transaction are never
+ * written: free ones may lie behind the end of the file. */
 static bool use(struct walk *w, uint64_t number)
 {
-	if (number < 2 || number > w->last_page || (w->used[number / 8] >> number % 8 & 1) != 0)
+	if (number < 2 || number > w->last_page)
+		return false;
+	if (number >= w->pages)
+		return true;
+	if ((w->used[number / 8] >> number % 8 & 1) != 0)
 		return false;
 	w->used[number / 8] |= (uint8_t)(1U << number % 8);
 	return true;
@@ -161,7 +166,7 @@ static bool check_nodes(struct walk *w, const uint8_t *page, const struct page_h
 	for (size_t i = 0; i < count; i++) {
 		struct node_head node;
 		uint16_t at;
-		size_t end;
+		size_t end = 0;
 
 		memcpy(&at, page + PAGE_HEAD + 2 * i, 2);
 		if (at % 2 != 0 || at < head->upper || at > w->page_size - NODE_HEAD)
@@ -219,7 +224,7 @@ static enum err read_meta(struct meta *out, const uint8_t *file, size_t len)
 	if (m[1].meta.magic != META_MAGIC || m[1].meta.version != META_VERSION || m[1].head.flags != PAGE_META)
 		return ERR_DAMAGED;
 	*out = m[m[1].meta.txn > m[0].meta.txn].meta;
-	return out->trees[TREE_FREE].pad == size && out->last_page >= 1 && out->last_page <= INT64_MAX / PAGE_MAX ? OK : ERR_DAMAGED;
+	return out->trees[TREE_FREE].pad == size && out->last_page >= 1 ? OK : ERR_DAMAGED;
 }
 
 enum err pages_check(const uint8_t *file, size_t len)
@@ -233,10 +238,9 @@ enum err pages_check(const uint8_t *file, size_t len)
 	w.page_size = meta.trees[TREE_FREE].pad;
 	w.pages = len / w.page_size;
 	w.last_page = meta.last_page;
-	/* Pages that were taken and given back in one transaction are never written: the file may be a little short. */
-	if (meta.last_page / 64 > w.pages || meta.trees[TREE_MAIN].flags != 0)
+	if (meta.trees[TREE_MAIN].flags != 0)
 		return ERR_DAMAGED;
-	w.used = mem_alloc(meta.last_page / 8 + 1);
+	w.used = mem_alloc(w.pages / 8 + 1);
 	if (w.used == NULL)
 		return ERR_NOMEM;
 	for (w.tree = TREE_FREE; w.tree <= TREE_MAIN && e == OK; w.tree++)

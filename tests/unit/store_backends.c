@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "store/backend.h"
+#include "store/pages.h"
 
 #define CHECK(x) assert_true(x)
 #define IS(e, x) assert_string_equal(err_name(e), err_name(x))
@@ -1385,17 +1386,29 @@ static int data_file(struct rig *r, int flags)
 	return open(path, flags);
 }
 
+/* The bytes of a data file, of which the caller frees the block. */
+static uint8_t *read_file(struct rig *r, size_t *len)
+{
+	int fd = data_file(r, O_RDONLY);
+	struct stat st;
+	uint8_t *all = NULL;
+
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && (all = malloc((size_t)st.st_size)) != NULL);
+	CHECK(read(fd, all, (size_t)st.st_size) == st.st_size);
+	close(fd);
+	*len = (size_t)st.st_size;
+	return all;
+}
+
 /* Flip a bit of these bytes wherever the data file has them. */
 static int flip_in_file(struct rig *r, struct slice what)
 {
 	int fd = data_file(r, O_RDWR), flips = 0;
-	struct stat st;
-	uint8_t *all;
+	size_t len;
+	uint8_t *all = read_file(r, &len);
 
-	CHECK(fd >= 0 && fstat(fd, &st) == 0);
-	all = malloc((size_t)st.st_size);
-	CHECK(read(fd, all, (size_t)st.st_size) == st.st_size);
-	for (uint8_t *at = all; (at = memmem(at, (size_t)(all + st.st_size - at), what.data, what.len)) != NULL; at++, flips++) {
+	CHECK(fd >= 0);
+	for (uint8_t *at = all; (at = memmem(at, (size_t)(all + len - at), what.data, what.len)) != NULL; at++, flips++) {
 		at[0] ^= 1;
 		CHECK(pwrite(fd, at, 1, at - all) == 1);
 	}
@@ -1493,6 +1506,88 @@ static void a_broken_file_kills_only_a_child(void **state)
 			IS(store_open_lmdb(&r.s, r.dir, key_a, &found), ERR_DAMAGED);
 		}
 		rig_end(&r);
+	}
+}
+
+static void the_head_of_each_page_matters(void **state)
+{
+	static uint8_t value[30000];
+	struct rig *r = *state;
+	uint8_t *file;
+	size_t len, found = 0, tried = 0;
+
+	for (int round = 0; round < 3; round++) {
+		struct store_txn *t = begin(r, true);
+
+		for (uint32_t i = 0; i < 100; i++) {
+			put_u32(value, i * 7919);
+			IS(store_put(t, TABLE_OP, SLICE(value, 4), SLICE(value, i == 50 ? sizeof value : 300)), OK);
+		}
+		IS(store_commit(t), OK);
+	}
+	rig_close(r);
+	file = read_file(r, &len);
+	IS(pages_check(file, len), OK);
+	for (size_t page = 0; page < len; page += 4096)
+		for (size_t bit = 0; bit < 20 * 8; bit++) {
+			file[page + bit / 8] ^= (uint8_t)(1U << bit % 8);
+			tried++;
+			found += pages_check(file, len) != OK;
+			file[page + bit / 8] ^= (uint8_t)(1U << bit % 8);
+		}
+	CHECK(found > tried / 10 && found < tried);     /* most pages are free or the inside of a value */
+	for (size_t less = 0; less < len; less += 1000)
+		CHECK(pages_check(file, less) == ERR_DAMAGED || less > len * 3 / 4);
+	file[20]++;
+	IS(pages_check(file, len), ERR_VERSION);
+	file[20]--;
+	for (long k = 0, e = ERR_NOMEM; e != OK; k++) {
+		mem_fail_after(k);
+		e = pages_check(file, len);
+		mem_fail_after(-1);
+		CHECK(e == OK || e == ERR_NOMEM);
+	}
+	free(file);
+}
+
+/* Pages taken and given back within one transaction are never written, so a file may end before LMDB says. */
+static void a_short_file_may_be_whole(void **state)
+{
+	static const uint8_t value[STORE_VALUE_MAX];
+	struct rig *r = *state;
+	struct store_txn *t = begin(r, true);
+	struct bad bad = { 0 };
+	size_t len, less;
+	uint64_t count;
+	uint8_t *file;
+
+	for (uint8_t i = 0; i < 30; i++)
+		IS(store_put(t, TABLE_OP, SLICE(&i, 1), SLICE(value, sizeof value)), OK);
+	for (uint8_t i = 0; i < 30; i++)
+		IS(store_delete(t, TABLE_OP, SLICE(&i, 1)), OK);
+	IS(store_commit(t), OK);
+	for (int i = 0; i < 5; i++)
+		put_one(r, "a", "one");
+	rig_close(r);
+	file = read_file(r, &len);
+	for (less = len; pages_check(file, less - 4096) == OK; less -= 4096)
+		;
+	free(file);
+	CHECK(less < len);
+	for (int round = 0; round < 2; round++) {
+		int fd = data_file(r, O_RDWR);
+
+		CHECK(fd >= 0 && ftruncate(fd, (off_t)less) == 0);
+		close(fd);
+		IS(rig_try(r, key_a), round == 0 ? OK : ERR_DAMAGED);
+		less -= 4096;
+		if (round > 0)
+			break;
+		CHECK(has(r, "a", "one"));
+		IS(store_check(r->s, &count, note_bad, &bad), OK);
+		IS(store_scrub(r->dir, key_a, &count, note_bad, &bad), OK);
+		CHECK(count == 1 && bad.count == 0);
+		rig_close(r);
 	}
 }
 
@@ -1778,6 +1873,8 @@ int main(int argc, char **argv)
 		SMALL_LMDB(a_full_file_system_is_named_and_recovers),
 		LMDB(damage_in_the_file_is_found),
 		LMDB(a_broken_file_kills_only_a_child),
+		LMDB(the_head_of_each_page_matters),
+		LMDB(a_short_file_may_be_whole),
 		LMDB(other_files_are_damaged_stores),
 		LMDB(a_foreign_database_is_left_alone),
 		LMDB(a_backup_is_the_committed_store),
