@@ -1,11 +1,5 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/org_people.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "base/mem.h"
 #include "base/rng.h"
 #include "org/rollup.h"
@@ -382,6 +376,7 @@ static void an_objective_without_items_has_its_own_value(void **state)
 	assert_int_equal(result(&r, 1)->progress.value, P(100));
 	assert_int_equal(result(&r, 1)->items[0].kind, ITEM_OWN);
 	assert_true(result(&r, 1)->items[0].counts);
+	assert_int_equal(result(&r, 1)->items[0].share, P(100));
 	assert_int_equal(result(&r, 1)->newest_ms, 5000);
 	assert_false(result(&r, 1)->own_value_ignored);
 	rollup_free(&r);
@@ -552,6 +547,84 @@ static void distinct_contributors_of_the_subtree_are_counted_once(void **state)
 	free(w);
 }
 
+static void cancelled_and_weightless_children_reveal_nobody_below(void **state)
+{
+	struct world *w = world_new();
+	struct rollup r;
+
+	(void)state;
+	add_objective(w, 1, 0, METHOD_AVERAGE);
+	add_objective(w, 2, 1, METHOD_AVERAGE)->status = OBJECTIVE_CANCELLED;
+	add_objective(w, 3, 1, METHOD_AVERAGE)->weight = 0;
+	set_tasks(add_link(w, 1, 1, 2, P(10), DECIMAL_ONE), 1, 1);
+	set_tasks(add_link(w, 2, 2, 3, P(10), DECIMAL_ONE), 1, 1);
+	r = compute(w);
+	assert_int_equal(result(&r, 1)->n_items, 2);
+	assert_int_equal(result(&r, 1)->below, 0);
+	assert_int_equal(result(&r, 1)->tasks_total, 0);
+	assert_int_equal(result(&r, 1)->newest_ms, 0);
+	assert_false(result(&r, 1)->progress.set);
+	rollup_free(&r);
+	w->in.settings.min_group = 2;
+	w->objectives[2].weight = 1;
+	r = compute(w);
+	assert_int_equal(result(&r, 1)->contributors, 0);
+	assert_true(result(&r, 1)->suppressed);         /* by the one below, whose value it would be */
+	rollup_free(&r);
+	free(w);
+}
+
+static void a_childs_raw_value_is_kept(void **state)
+{
+	struct world *w = world_new();
+	struct rollup r;
+
+	(void)state;
+	add_objective(w, 1, 0, METHOD_AVERAGE);
+	add_objective(w, 2, 1, METHOD_SUM);
+	add_link(w, 1, 1, 2, P(80), DECIMAL_ONE);
+	add_link(w, 2, 2, 2, P(60), DECIMAL_ONE);
+	r = compute(w);
+	assert_int_equal(result(&r, 1)->items[0].raw.value, P(140));
+	assert_int_equal(result(&r, 1)->items[0].clamped, P(100));
+	assert_int_equal(result(&r, 1)->progress.value, P(100));
+	rollup_free(&r);
+	w->in.settings.allow_over = true;
+	w->contributions[0].entry.percent = w->contributions[1].entry.percent = DECIMAL_MAX;
+	check_progress(w, 2, DECIMAL_MAX);              /* a sum stays a decimal */
+	free(w);
+}
+
+static void weights_of_links_without_data_do_not_matter(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	add_objective(w, 1, 0, METHOD_TASKS);
+	add_link(w, 1, 1, 1, P(10), 0);
+	set_tasks(add_link(w, 1, 2, 1, 0, DECIMAL_ONE), 1, 4);
+	hide(&w->contributions[1]);
+	check_progress(w, 1, P(25));
+	w->contributions[0].entry.weight = DECIMAL_ONE;
+	w->contributions[1].entry.weight = 0;
+	check_no_data(w, 1);
+	free(w);
+}
+
+static void the_newest_input_is_also_one_without_data(void **state)
+{
+	struct world *w = seed_world();
+	struct rollup r;
+
+	(void)state;
+	hide(add_link(w, 3, 9, 1, 0, DECIMAL_ONE));
+	w->contributions[3].at_ms = 2000;
+	r = compute(w);
+	assert_int_equal(result(&r, 1)->newest_ms, 2000);
+	rollup_free(&r);
+	free(w);
+}
+
 static void the_newest_entry_of_a_link_counts(void **state)
 {
 	struct world *w = world_new();
@@ -566,6 +639,91 @@ static void the_newest_entry_of_a_link_counts(void **state)
 	c->report.b[0] = 0;
 	check_progress(w, 1, P(20));
 	free(w);
+}
+
+/* ---- people ------------------------------------------------------------------------------------------------------- */
+
+static struct world *people_world(struct people *p)
+{
+	struct world *w = seed_world();
+
+	add_link(w, 3, 9, 1, P(10), 4 * DECIMAL_ONE);
+	for (size_t i = 0; i < w->in.n_contributions; i++)
+		w->contributions[i].member = p->person[w->contributions[i].member.b[1]].root;
+	return w;
+}
+
+static const struct rollup_team *team(const struct rollup_result *r, const struct id16 *id)
+{
+	for (size_t i = 0; i < r->n_teams; i++)
+		if (id16_equal(&r->teams[i].team, id))
+			return &r->teams[i];
+	return NULL;
+}
+
+static void teams_are_those_of_the_contributing_members(void **state)
+{
+	struct people *p = people_new();
+	struct world *w;
+	struct rollup r;
+	struct id16 engineering, sales, idle;
+
+	(void)state;
+	for (int i = 1; i <= 4; i++)
+		people_join(p, ROLE_MEMBER);
+	engineering = people_team(p, NULL);
+	sales = people_team(p, NULL);
+	idle = people_team(p, NULL);
+	people_into(p, 1, &engineering);
+	people_into(p, 2, &engineering);
+	people_into(p, 2, &sales);
+	people_lead(p, 3, &sales);
+	people_into(p, 4, &idle);
+	w = people_world(p);
+	w->in.state = people_state(p);
+	r = compute(w);
+	assert_int_equal(result(&r, 1)->n_teams, 2);
+	assert_int_equal(team(result(&r, 1), &engineering)->progress.value, 625000);    /* the seed's K3 */
+	assert_int_equal(team(result(&r, 1), &engineering)->contributors, 2);
+	assert_int_equal(team(result(&r, 1), &sales)->progress.value, P(30));
+	assert_int_equal(team(result(&r, 1), &sales)->contributors, 2);
+	rollup_free(&r);
+	w->objectives[0].method = METHOD_WEIGHTED;
+	w->in.settings.unit_link = true;
+	r = compute(w);
+	assert_int_equal(team(result(&r, 1), &engineering)->progress.value, 666667);
+	assert_int_equal(team(result(&r, 1), &engineering)->contributors, 2);
+	assert_int_equal(team(result(&r, 1), &sales)->progress.value, P(18));
+	rollup_free(&r);
+	free(w);
+	people_free(p);
+}
+
+static void who_is_no_longer_active_does_not_count(void **state)
+{
+	struct people *p = people_new();
+	struct world *w;
+	struct rollup r;
+
+	(void)state;
+	for (int i = 1; i <= 2; i++)
+		people_join(p, ROLE_MEMBER);
+	people_person(p);                       /* never joined */
+	w = people_world(p);
+	w->in.state = people_state(p);
+	r = compute(w);
+	assert_int_equal(result(&r, 1)->progress.value, 625000);
+	rollup_free(&r);
+	people_remove(p, 1);
+	w->in.state = people_state(p);
+	r = compute(w);
+	assert_int_equal(result(&r, 1)->progress.value, P(50));
+	assert_int_equal(result(&r, 1)->contributors, 1);
+	assert_int_equal(result(&r, 1)->links, 1);
+	assert_int_equal(result(&r, 1)->merkle_leaves, 1);
+	rollup_free(&r);
+	free(w);
+	people_free(p);
 }
 
 /* ---- the tree that is published ----------------------------------------------------------------------------------- */
@@ -980,7 +1138,13 @@ int main(void)
 		cmocka_unit_test(the_newest_edge_of_a_cycle_is_left_out),
 		cmocka_unit_test(a_chain_of_any_depth_is_no_recursion),
 		cmocka_unit_test(distinct_contributors_of_the_subtree_are_counted_once),
+		cmocka_unit_test(cancelled_and_weightless_children_reveal_nobody_below),
+		cmocka_unit_test(a_childs_raw_value_is_kept),
+		cmocka_unit_test(weights_of_links_without_data_do_not_matter),
+		cmocka_unit_test(the_newest_input_is_also_one_without_data),
 		cmocka_unit_test(the_newest_entry_of_a_link_counts),
+		cmocka_unit_test(teams_are_those_of_the_contributing_members),
+		cmocka_unit_test(who_is_no_longer_active_does_not_count),
 		cmocka_unit_test(merkle_roots_match_a_recursive_definition),
 		cmocka_unit_test(each_report_of_a_contributor_is_a_leaf),
 		cmocka_unit_test(random_trees_match_an_independent_computation),
