@@ -378,6 +378,7 @@ void session_changed(struct session *s, const struct net_out *out, const struct 
 		return;                         /* the first ROOTS will find it */
 	session_push(s, sp, SLICE(slot->key, slot->key_len), old_version, true);
 	session_drain(s, out);
+	session_recheck(s, out, sp);
 }
 
 void session_compare(struct session *s, const struct net_out *out, const struct id32 *space, uint64_t mono_ms)

@@ -14,7 +14,8 @@
 
 struct net_roots { struct id32 authority, data; bool pending; uint64_t journal; };
 
-/* What the node lends a session.  All borrowed slices end with the call.  Return ERR_NOTFOUND for what is not here. */
+/* What the node lends a session.  All borrowed slices end with the call.  Return ERR_NOTFOUND for what is not here.  What a take_*
+ * has taken, every later call shows.  The callbacks each and piece call nothing of this table (piece may send a frame). */
 struct net_data {
 	void *arg;
 	enum err (*roots)(void *, const struct id32 *space, struct net_roots *out);

@@ -53,6 +53,7 @@ void session_due(struct session *s, const struct net_out *out, struct space *sp)
 		session_begin(s, out, sp);
 	if (sp->ack_at != 0 && sp->ack_at <= s->now) {
 		sp->ack_at = 0;
+		session_recheck(s, out, sp);
 		if (our_roots(s, sp, &now) == OK && !(sp->has_told && same_roots(&now, &sp->told)))
 			session_say_roots(s, out, sp, false);
 	}
@@ -61,9 +62,9 @@ void session_due(struct session *s, const struct net_out *out, struct space *sp)
 /* The peer's journal has reached this number by so many changes that we were sent. */
 void session_heard(struct session *s, struct space *sp, uint64_t journal, size_t changes)
 {
-	if (sp->has_peer && journal > sp->peer.journal && journal - sp->peer.journal > changes)
+	if (sp->has_peer && journal > sp->heard && journal - sp->heard > changes)
 		session_plan(s, sp, SETTLE_MS);
-	sp->peer.journal = later(journal, sp->peer.journal);
+	sp->heard = later(journal, sp->heard);
 }
 
 /* ---- ROOTS ---- */
@@ -146,6 +147,12 @@ static bool data_compared(struct session *s, struct space *sp)
 	return session_lane_open(s, sp, NET_DATA) && !sp->peer_authority_only;
 }
 
+static bool are_equal(struct session *s, struct space *sp, const struct net_roots *ours)
+{
+	return id32_equal(&ours->authority, &sp->peer.authority)
+		&& (!data_compared(s, sp) || id32_equal(&ours->data, &sp->peer.data));
+}
+
 static void on_equal(struct session *s, const struct net_out *out, struct space *sp, const struct net_roots *ours, bool answer)
 {
 	end(s, sp);
@@ -156,7 +163,7 @@ static void on_equal(struct session *s, const struct net_out *out, struct space 
 	sp->shown.authority = ours->authority;
 	sp->shown.data = data_compared(s, sp) ? ours->data : (struct id32){{0}};
 	sp->peer_cursor = ours->journal;
-	/* All that the peer's journal holds up to here, we hold. */
+	/* All that the peer's journal held when it said so, we hold. */
 	if (data_compared(s, sp) && sp->peer.journal > 0
 			&& s->data.cursor(s->data.arg, &s->peer, &s->peer_nonce, &sp->shown.space) != sp->peer.journal)
 		s->data.set_cursor(s->data.arg, &s->peer, &s->peer_nonce, &sp->shown.space, sp->peer.journal);
@@ -167,6 +174,16 @@ static void on_equal(struct session *s, const struct net_out *out, struct space 
 		sp->polls = 0;
 	else if (s->driver && sp->polls++ < POLLS_MAX)
 		session_plan(s, sp, COMPARE_MS);
+}
+
+void session_recheck(struct session *s, const struct net_out *out, struct space *sp)
+{
+	struct net_roots ours;
+
+	if (sp->heard > sp->peer.journal)
+		return;                         /* it has changed since it said so */
+	if (!sp->shown.in_sync && sp->has_peer && our_roots(s, sp, &ours) == OK && are_equal(s, sp, &ours))
+		on_equal(s, out, sp, &ours, false);
 }
 
 static void remember_round(struct space *sp, const struct net_roots *ours)
@@ -247,8 +264,8 @@ enum err session_on_roots(struct session *s, const struct net_out *out, struct s
 
 	if (e != OK)
 		return e;
-	sp->peer = (struct net_roots){ m->u.roots.authority, m->u.roots.data, m->u.roots.pending,
-		sp->has_peer ? later(sp->peer.journal, m->journal) : m->journal };
+	sp->peer = (struct net_roots){ m->u.roots.authority, m->u.roots.data, m->u.roots.pending, m->journal };
+	sp->heard = sp->has_peer ? later(sp->heard, m->journal) : m->journal;
 	sp->has_peer = true;
 	sp->shown.peer_pending = m->u.roots.pending;
 	if (!id32_is_zero(&m->u.roots.data))
@@ -259,8 +276,7 @@ enum err session_on_roots(struct session *s, const struct net_out *out, struct s
 		sp->active_ms = s->now;
 		s->count.round_trips++;
 	}
-	if (id32_equal(&ours.authority, &sp->peer.authority)
-			&& (!data_compared(s, sp) || id32_equal(&ours.data, &sp->peer.data)))
+	if (are_equal(s, sp, &ours))
 		on_equal(s, out, sp, &ours, m->u.roots.answer);
 	else
 		on_unequal(s, out, sp, &ours, m->u.roots.answer);

@@ -73,9 +73,10 @@ struct space {
 	enum phase phase;
 	enum net_section section;       /* of the descent */
 
-	struct net_roots peer;          /* as last heard */
+	struct net_roots peer;          /* as last heard in ROOTS */
 	struct net_roots told;          /* as last said; told.journal also grows by live frames */
 	bool has_peer, has_told;
+	uint64_t heard;                 /* the peer's journal: by ROOTS, live frames, heartbeats */
 	bool asked, pushed_since_asked; /* an answer to our ROOTS is due; we have sent content after asking */
 	bool announcing;                /* the peer has not read all of our SLOTS */
 	bool peer_authority_only, lane_told;    /* the peer told us, we told it, that data is not for it */
@@ -148,6 +149,8 @@ void session_say_roots(struct session *, const struct net_out *, struct space *,
 void session_plan(struct session *, struct space *, uint64_t delay);            /* a comparison, not too often */
 void session_plan_ack(struct session *, struct space *);
 void session_due(struct session *, const struct net_out *, struct space *);     /* does what is planned and due */
+/* Ours have changed: are they now what the peer last said of its own? */
+void session_recheck(struct session *, const struct net_out *, struct space *);
 void session_heard(struct session *, struct space *, uint64_t journal, size_t changes);
 enum err session_on_roots(struct session *, const struct net_out *, struct space *, const struct net_message *);
 enum err session_on_since(struct session *, const struct net_out *, struct space *, const struct net_message *);

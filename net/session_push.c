@@ -12,9 +12,13 @@ bool session_is_blocked(const struct session *s)
 void session_push(struct session *s, struct space *sp, struct slice key, uint64_t have, bool live)
 {
 	struct slot_queue *q = slot_section(key) == NET_AUTHORITY ? &sp->acts : &sp->push;
-	bool old = queue_find(q, key) != NULL;
-	struct slot_entry *e = queue_add(q, key);
+	struct slot_entry *e;
+	bool old;
 
+	if (q == &sp->push && sp->peer_authority_only)
+		return;                         /* it said that it will not take it */
+	old = queue_find(q, key) != NULL;
+	e = queue_add(q, key);
 	if (e == NULL)
 		return;                         /* full: the next ROOTS find it */
 	if (!old && s->n_push == 1)

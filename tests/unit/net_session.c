@@ -479,6 +479,33 @@ static void an_act_that_comes_too_early_waits(void **state)
 	toy_free(&a), toy_free(&b);
 }
 
+/* What comes twice, by two ways, leaves nobody in doubt. */
+static void a_ring_is_in_sync_without_a_timer(void **state)
+{
+	struct toy t[3];
+	struct world w;
+
+	(void)state;
+	for (uint32_t k = 0; k < 3; k++)
+		replica(&t[k], (uint8_t)('a' + k));
+	world_init(&w, 1);
+	for (int k = 0; k < 3; k++)
+		assert_true(world_connect(&w, &t[k], &t[(k + 1) % 3]));
+	world_run(&w, 2000);
+	for (uint32_t i = 0; i < 30; i++) {
+		toy_write(&t[i % 3], &author[i % 3], 7, 10, i);
+		world_announce(&w, &t[i % 3], NULL);
+		if (i % 5 == 0)
+			world_settle(&w);
+	}
+	world_run(&w, 300);
+	assert_true(toy_equal(&t[0], &t[1]) && toy_equal(&t[1], &t[2]) && world_in_sync(&w));
+	assert_int_equal(sent(&w, NET_ASK_NODES) + sent(&w, NET_SINCE), 0);
+	world_disconnect(&w);
+	for (int k = 0; k < 3; k++)
+		toy_free(&t[k]);
+}
+
 static void a_pending_peer_is_asked_again(void **state)
 {
 	struct toy a, b;
@@ -670,6 +697,29 @@ static void lost_frames_of_each_kind_are_repaired_by_silence(void **state)
 
 /* ---- lanes and spaces ---- */
 
+static void give(struct end *e, const struct net_message *m, enum err expected)
+{
+	struct buf bytes = {0};
+	struct net_message read;
+	struct net_out out = end_out(e);
+
+	assert_int_equal(net_encode(&bytes, m), OK);
+	assert_int_equal(net_check(&read, buf_slice(&bytes)), OK);
+	assert_int_equal(session_message(e->session, &out, &read, e->world->now, 0), expected);
+	net_message_free(&read);
+	buf_free(&bytes);
+}
+
+static void give_statement(struct end *e)
+{
+	struct record r = toy_statement(&space, &author[3], 1, 1, 10);
+	struct slice bytes = SLICE(r.bytes, r.len);
+	struct net_message m = { .type = NET_STATEMENTS, .space = space, .u.statements = { .n = 1, .bytes = &bytes } };
+
+	give(e, &m, OK);
+	free(r.bytes);
+}
+
 static void without_data_rights_only_authority_is_compared(void **state)
 {
 	(void)state;
@@ -691,7 +741,9 @@ static void without_data_rights_only_authority_is_compared(void **state)
 		toy_put_statement(&b, toy_statement(&space, &author[2], 1, 1, 10));
 		world_announce(&w, &b, NULL);
 		world_settle(&w);
-		assert_true(session_counters(w.end[dials ? 0 : 1].session)->refused > 0);
+		assert_int_equal(sent(&w, NET_STATEMENTS), 0);
+		give_statement(&w.end[dials ? 0 : 1]);
+		assert_int_equal(session_counters(w.end[dials ? 0 : 1].session)->refused, 1);
 		/* The right is given. */
 		a.no_data = false;
 		out = end_out(&w.end[dials ? 0 : 1]);
@@ -739,17 +791,44 @@ static void an_unknown_space_is_refused_until_it_is_known(void **state)
 	}
 }
 
-static void give(struct end *e, const struct net_message *m, enum err expected)
+static void spaces_go_their_own_ways(void **state)
 {
-	struct buf bytes = {0};
-	struct net_message read;
-	struct net_out out = end_out(e);
+	struct record other = toy_act(NULL, &author[5], NULL, 0, 2);
+	struct toy a, b, a2, b2;
+	struct world w;
+	struct session_space s[2];
 
-	assert_int_equal(net_encode(&bytes, m), OK);
-	assert_int_equal(net_check(&read, buf_slice(&bytes)), OK);
-	assert_int_equal(session_message(e->session, &out, &read, e->world->now, 0), expected);
-	net_message_free(&read);
-	buf_free(&bytes);
+	(void)state;
+	replica(&a, 'a'), replica(&b, 'b');
+	toy_init(&a2, &other.id, 'a'), toy_init(&b2, &other.id, 'b');
+	toy_put_act(&a2, record_copy(SLICE(other.bytes, other.len), &other.id));
+	toy_put_act(&b2, other);
+	a.next = &a2, b.next = &b2;
+	statements(&a, 0, 300, 1), statements(&b, 200, 500, 1);
+	toy_put_statement(&a2, toy_statement(&a2.space, &author[0], 1, 1, 10));
+	toy_write(&b2, &author[1], 7, 10, 0);
+	b2.refuse_statements = true;
+	a2.n_changes = b2.n_changes = 0;
+	world_init(&w, 1);
+	assert_true(world_connect(&w, &a, &b));
+	world_run(&w, 3000);
+	assert_int_equal(session_list(w.end[0].session, s, 2), 2);
+	for (int i = 0; i < 2; i++)
+		assert_true(s[i].in_sync == id32_equal(&s[i].space, &space));
+	b2.refuse_statements = false;
+	world_compare(&w);
+	toy_write(&b2, &author[1], 7, 10, 1);
+	toy_write(&a, &author[1], 7, 10, 1);
+	world_announce(&w, &a, NULL);
+	world_announce(&w, &b, NULL);
+	world_run(&w, 3000);
+	session_list(w.end[0].session, s, 2);
+	assert_true(s[0].in_sync && s[1].in_sync && toy_equal(&a, &b) && toy_equal(&a2, &b2));
+	world_run(&w, 40000);
+	assert_int_equal(session_list(w.end[1].session, s, 2), 2);
+	assert_true(s[0].in_sync && s[1].in_sync);
+	world_disconnect(&w);
+	toy_free(&a), toy_free(&b), toy_free(&a2), toy_free(&b2);
 }
 
 static void strange_messages_are_refused(void **state)
@@ -872,7 +951,7 @@ static void three_replicas(uint64_t seed)
 			write_something(&w, &t[k], k, i);
 		t[k].n_changes = 0;
 	}
-	w.lost = (unsigned)rng_below(&w.rng, 200);
+	w.lost = (unsigned)rng_below(&w.rng, 120);
 	w.doubled = (unsigned)rng_below(&w.rng, 200);
 	w.reordered = (unsigned)rng_below(&w.rng, 400);
 	assert_true(world_connect(&w, &t[0], &t[1]) && world_connect(&w, &t[1], &t[2]));
@@ -885,7 +964,7 @@ static void three_replicas(uint64_t seed)
 		world_announce(&w, &t[k], NULL);
 		world_run(&w, rng_below(&w.rng, 400));
 	}
-	for (int i = 0; i < 12 && !in_sync; i++) {
+	for (int i = 0; i < 40 && !in_sync; i++) {
 		world_run(&w, 35000);
 		in_sync = toy_equal(&t[0], &t[1]) && toy_equal(&t[1], &t[2]) && world_in_sync(&w);
 		if (!in_sync)
@@ -1018,6 +1097,7 @@ int main(void)
 		cmocka_unit_test(a_lost_last_frame_is_noticed_by_the_heartbeat),
 		cmocka_unit_test(a_run_after_a_lost_one_is_asked_for_once),
 		cmocka_unit_test(an_act_that_comes_too_early_waits),
+		cmocka_unit_test(a_ring_is_in_sync_without_a_timer),
 		cmocka_unit_test(a_pending_peer_is_asked_again),
 		cmocka_unit_test(an_idle_session_only_beats),
 		cmocka_unit_test(forks_end_without_a_loop),
@@ -1028,6 +1108,7 @@ int main(void)
 		cmocka_unit_test(lost_frames_of_each_kind_are_repaired_by_silence),
 		cmocka_unit_test(without_data_rights_only_authority_is_compared),
 		cmocka_unit_test(an_unknown_space_is_refused_until_it_is_known),
+		cmocka_unit_test(spaces_go_their_own_ways),
 		cmocka_unit_test(strange_messages_are_refused),
 		cmocka_unit_test(bulk_content_keeps_within_credit),
 		cmocka_unit_test(lost_credit_does_not_stop_a_session),

@@ -127,6 +127,7 @@ struct toy {
 	struct { struct id32 peer; struct id16 nonce; uint64_t journal; } cursor[8];
 	size_t n_cursors, cursor_writes;
 	bool pending, unknown, no_data, refuse_statements, silent_content;
+	struct toy *next;               /* of another space, same device */
 	size_t takes, missing;
 };
 
@@ -341,13 +342,23 @@ static enum err toy_flush(struct toy *t)
 
 /* ---- struct net_data ---- */
 
-static enum err toy_roots(void *arg, const struct id32 *space, struct net_roots *out)
+static struct toy *toy_of(void *arg, const struct id32 *space)
 {
 	struct toy *t = arg;
+
+	while (!id32_equal(&t->space, space)) {
+		t = t->next;
+		assert_non_null(t);             /* a session asks for common spaces only */
+	}
+	return t;
+}
+
+static enum err toy_roots(void *arg, const struct id32 *space, struct net_roots *out)
+{
+	struct toy *t = toy_of(arg, space);
 	struct trie_nodes authority = toy_nodes(t, 0), data = toy_nodes(t, 1);
 	enum err e = toy_flush(t);
 
-	(void)space;
 	if (e == OK)
 		e = trie_root(&authority, &out->authority);
 	if (e == OK)
@@ -359,12 +370,11 @@ static enum err toy_roots(void *arg, const struct id32 *space, struct net_roots 
 
 static enum err toy_node(void *arg, const struct id32 *space, enum net_section section, struct slice path, struct net_node *out)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, space);
 	struct trie_nodes nodes = toy_nodes(t, section);
 	struct trie_node node;
 	enum err e = toy_flush(t);
 
-	(void)space;
 	*out = (struct net_node){0};
 	if (e == OK)
 		e = trie_node(&nodes, path, &node);
@@ -381,9 +391,8 @@ static enum err toy_node(void *arg, const struct id32 *space, enum net_section s
 
 static enum err toy_slot(void *arg, const struct id32 *space, struct slice key, struct slot *out)
 {
-	struct entry *e = toy_find(arg, key);
+	struct entry *e = toy_find(toy_of(arg, space), key);
 
-	(void)space;
 	if (e == NULL)
 		return ERR_NOTFOUND;
 	*out = e->slot;
@@ -402,12 +411,11 @@ static enum err toy_leaf(void *arg, const struct trie_child *leaf)
 static enum err toy_slots_below(void *arg, const struct id32 *space, enum net_section section, struct slice path,
 	enum err (*each)(void *, const struct slot *), void *each_arg)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, space);
 	struct toy_below b = { t, each, each_arg };
 	struct trie_nodes nodes = toy_nodes(t, section);
 	enum err e = toy_flush(t);
 
-	(void)space;
 	return e == OK ? trie_walk(&nodes, path, toy_leaf, &b) : e;
 }
 
@@ -456,11 +464,10 @@ static enum err toy_runs(const struct entry *e, uint64_t have, size_t budget, en
 static enum err toy_content(void *arg, const struct id32 *space, struct slice key, uint64_t have, size_t budget,
 	enum err (*piece)(void *, struct slice), void *piece_arg, uint64_t *upto)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, space);
 	struct entry *e = toy_find(t, key);
 	enum err err = OK;
 
-	(void)space;
 	if (e == NULL || t->silent_content)
 		return ERR_NOTFOUND;
 	if (key.data[0] == 'L')
@@ -473,7 +480,7 @@ static enum err toy_content(void *arg, const struct id32 *space, struct slice ke
 
 static enum err toy_take_act(void *arg, const struct id32 *peer, const struct act *a, struct slice bytes)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, a->n_cites == 0 ? &a->id : &a->space);
 	struct slot slot;
 	struct entry *e;
 
@@ -565,7 +572,7 @@ static enum err toy_append(struct toy *t, struct entry *e, const struct run *run
 
 static enum err toy_take_run(void *arg, const struct id32 *peer, const struct run *run, struct slice bytes)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, &run->space);
 	struct id32 none = {{0}};
 	struct slot slot;
 	struct entry *e;
@@ -599,7 +606,7 @@ static enum err toy_take_run(void *arg, const struct id32 *peer, const struct ru
 
 static enum err toy_take_statement(void *arg, const struct id32 *peer, const struct statement *s, struct slice bytes)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, &s->space);
 	struct slot slot;
 	struct entry *e;
 
@@ -622,15 +629,15 @@ static enum err toy_take_fork(void *arg, const struct id32 *peer, const struct r
 	struct slice b_bytes)
 {
 	(void)peer, (void)a_bytes, (void)b_bytes;
-	toy_add_fork(arg, a->ops, a->n, b->ops, b->n);
+	toy_add_fork(toy_of(arg, &a->space), a->ops, a->n, b->ops, b->n);
 	return OK;
 }
 
 static bool toy_may_send(void *arg, const struct id32 *peer, const struct id32 *space, enum net_section section, struct slice key)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, space);
 
-	(void)peer, (void)space, (void)key;
+	(void)peer, (void)key;
 	return section == NET_AUTHORITY || !t->no_data;
 }
 
@@ -641,13 +648,14 @@ static bool toy_may_take(void *arg, const struct id32 *peer, const struct id32 *
 
 static size_t toy_common(void *arg, const struct id32 *peer, struct id32 *spaces, size_t max)
 {
-	struct toy *t = arg;
+	size_t n = 0;
 
 	(void)peer;
-	if (t->unknown || max == 0)
-		return 0;
-	spaces[0] = t->space;
-	return 1;
+	for (struct toy *t = arg; t != NULL; t = t->next)
+		if (!t->unknown && n < max)
+			spaces[n++] = t->space;
+	qsort(spaces, n, sizeof *spaces, by_id);
+	return n;
 }
 
 static int by_journal(const void *a, const void *b)
@@ -660,12 +668,11 @@ static int by_journal(const void *a, const void *b)
 static enum err toy_since(void *arg, const struct id32 *space, uint64_t journal, size_t max,
 	enum err (*each)(void *, const struct slot *, enum net_section), void *each_arg, uint64_t *covered)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, space);
 	struct entry **sorted = malloc((t->n + 1) * sizeof *sorted);
 	size_t n = 0;
 	enum err e = OK;
 
-	(void)space;
 	*covered = journal;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->entry[i]->journal > journal)
@@ -683,9 +690,8 @@ static enum err toy_since(void *arg, const struct id32 *space, uint64_t journal,
 
 static uint64_t toy_cursor(void *arg, const struct id32 *peer, const struct id16 *nonce, const struct id32 *space)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, space);
 
-	(void)space;
 	for (size_t i = 0; i < t->n_cursors; i++)
 		if (id32_equal(&t->cursor[i].peer, peer) && id16_equal(&t->cursor[i].nonce, nonce))
 			return t->cursor[i].journal;
@@ -694,10 +700,9 @@ static uint64_t toy_cursor(void *arg, const struct id32 *peer, const struct id16
 
 static void toy_set_cursor(void *arg, const struct id32 *peer, const struct id16 *nonce, const struct id32 *space, uint64_t journal)
 {
-	struct toy *t = arg;
+	struct toy *t = toy_of(arg, space);
 	size_t i = 0;
 
-	(void)space;
 	t->cursor_writes++;
 	while (i < t->n_cursors && !(id32_equal(&t->cursor[i].peer, peer) && id16_equal(&t->cursor[i].nonce, nonce)))
 		i++;
@@ -897,17 +902,23 @@ static void world_disconnect(struct world *w)
 }
 
 /* What a replica has changed goes to all its sessions but the one that it came from (what it found out itself, to that too). */
-static void world_announce(struct world *w, struct toy *t, struct end *from)
+static void world_announce_one(struct world *w, struct toy *first, struct toy *t, struct end *from)
 {
 	for (size_t k = 0; k < t->n_changes; k++)
 		for (size_t i = 0; i < w->n; i++) {
 			struct net_out out = end_out(&w->end[i]);
 			const struct change *c = &t->change[k];
 
-			if (w->end[i].toy == t && (&w->end[i] != from || c->slot.key[0] == 'F'))
+			if (w->end[i].toy == first && (&w->end[i] != from || c->slot.key[0] == 'F'))
 				session_changed(w->end[i].session, &out, &t->space, &c->slot, c->old_version);
 		}
 	t->n_changes = 0;
+}
+
+static void world_announce(struct world *w, struct toy *t, struct end *from)
+{
+	for (struct toy *each = t; each != NULL; each = each->next)
+		world_announce_one(w, t, each, from);
 }
 
 static void deliver(struct world *w, struct end *e)
