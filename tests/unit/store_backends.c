@@ -1144,7 +1144,7 @@ static int flip_rounds = 150;
 
 static void in_child(struct rig *r, void (*work)(struct rig *), int expected)
 {
-	int status;
+	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
