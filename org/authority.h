@@ -123,6 +123,7 @@ enum relation state_relation_member(const struct state *, const struct id32 *sub
 enum relation state_relation_team(const struct state *, const struct id32 *subject, const struct id16 *team);
 /* The table for the subject's role, the relation and (for MAY_PROPOSE) settings; false for anyone not Active. */
 bool state_permits(const struct state *, const struct id32 *member, enum action, enum relation);
+void state_encode(struct buf *out, const struct state *);       /* canonical: equal states, equal bytes */
 
 /* ---- the whole: ops, DAG, what counts ---------------------------------------------------------------------------- */
 struct authority;
@@ -156,5 +157,5 @@ struct data_right { enum action action; bool own_only; bool has_document; struct
 enum err authority_data_counts(struct authority *, bool *counts, const struct id32 *device, uint64_t incarnation, uint64_t seq,
 	const struct id32 *heads, size_t n_heads, const struct data_right *);
 /* Changes at every add that alters bounds or rights of data ops already there: the node folds again when it moved. */
-uint64_t authority_generation(const struct authority *);
+uint64_t authority_generation(struct authority *);
 #endif

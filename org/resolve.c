@@ -1,0 +1,293 @@
+/* resolve: which acts count, and the state that they make: protocol §3, word for word.
+ *
+ * What makes it quick: a cut is an act that everything is comparable with.  What is concurrent lies in one segment between two
+ * cuts; a past is what comes before the last cut and some of the segment.  A taking put into kept that hits nothing changes
+ * nothing, so the next one is chosen without judging all again. */
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "org/authority_internal.h"
+
+#define NO_SEGMENT ((uint32_t)-1)
+
+struct taking { uint32_t index; bool attacked, chosen; size_t hits, n_hits; };     /* hits: work->hits[hits..) */
+struct work {
+	const struct acts *acts;
+	struct verdict *v;
+	const uint32_t *order;
+	uint32_t *rank, *segment;       /* by index; a cut has no segment */
+	uint32_t *kept; size_t n_kept;  /* those with a segment */
+	struct taking *c; size_t n_c;
+	uint32_t *hits; size_t n_hits, hits_room;
+	struct state *running, *at_cut; /* of all judged so far; of those up to the last cut */
+	size_t cut_rank;
+};
+
+/* ---- shape ------------------------------------------------------------------------------------------------------------- */
+static uint32_t highest_cite(const struct work *w, uint32_t i)
+{
+	const uint32_t *cites;
+	size_t n = dag_cites(w->acts->dag, i, &cites);
+	uint32_t highest = 0;
+
+	for (size_t k = 0; k < n; k++)
+		highest = w->rank[cites[k]] > highest ? w->rank[cites[k]] : highest;
+	return highest;
+}
+
+/* A cut: all before it are in its past, and no later one cites only what is before it. */
+static void find_segments(struct work *w)
+{
+	uint32_t lowest = NO_SEGMENT, segment = 0;
+	bool inside = false;
+
+	for (size_t r = 0; r < w->acts->n; r++)
+		w->rank[w->order[r]] = (uint32_t)r;
+	for (size_t r = w->acts->n; r-- > 0;) {
+		uint32_t i = w->order[r], highest = highest_cite(w, i);
+		bool cut = lowest >= r && dag_is_after_all_before(w->acts->dag, i);
+
+		segment += inside && cut;
+		inside = !cut;
+		w->segment[i] = cut ? NO_SEGMENT : segment;
+		lowest = highest < lowest ? highest : lowest;
+	}
+}
+
+static bool concurrent(const struct work *w, uint32_t a, uint32_t b)
+{
+	return w->segment[a] != NO_SEGMENT && w->segment[a] == w->segment[b] && a != b && !dag_in_past(w->acts->dag, a, b) &&
+		!dag_in_past(w->acts->dag, b, a);
+}
+
+static bool hits(const struct work *w, uint32_t t, uint32_t o)
+{
+	return strikes(w->acts->entries[t], &w->v[t], w->acts->entries[o], &w->v[o]) && concurrent(w, t, o);
+}
+
+/* ---- folding ----------------------------------------------------------------------------------------------------------- */
+struct deed deed_of(const struct acts *acts, uint32_t index, const struct id32 *member)
+{
+	return (struct deed){ .entry = acts->entries[index], .member = *member, .id = *dag_id(acts->dag, index),
+		.depth = dag_depth(acts->dag, index), .index = index, .dag = acts->dag };
+}
+
+static enum err apply(struct state *s, bool *effective, const struct acts *acts, const struct verdict *v, uint32_t i)
+{
+	struct deed deed = deed_of(acts, i, &v[i].member);
+
+	return state_apply(s, effective, &deed);
+}
+
+enum err fold_marked(struct state **out, const struct acts *acts, const struct verdict *v, const uint8_t *marks)
+{
+	const uint32_t *order = dag_order(acts->dag);
+	struct state *s = state_new();
+	enum err e = s == NULL ? ERR_NOMEM : OK;
+	bool effective;
+
+	for (size_t r = 0; r < acts->n && e == OK; r++)
+		if (marks[order[r]] && v[order[r]].ok)
+			e = apply(s, &effective, acts, v, order[r]);
+	if (e != OK) {
+		state_free(s);
+		s = NULL;
+	}
+	*out = s;
+	return e;
+}
+
+/* past_state of an act within a segment, from that of the last cut. */
+static enum err fold_past(struct state **out, const struct work *w, uint32_t i)
+{
+	struct state *s = state_clone(w->at_cut);
+	enum err e = s == NULL ? ERR_NOMEM : OK;
+	bool effective;
+
+	for (size_t r = w->cut_rank + 1; r < w->rank[i] && e == OK; r++)
+		if (w->v[w->order[r]].ok && dag_in_past(w->acts->dag, w->order[r], i))
+			e = apply(s, &effective, w->acts, w->v, w->order[r]);
+	if (e != OK) {
+		state_free(s);
+		s = NULL;
+	}
+	*out = s;
+	return e;
+}
+
+/* ---- judging all ------------------------------------------------------------------------------------------------------- */
+static bool hit_by_kept(const struct work *w, uint32_t i)
+{
+	for (size_t k = 0; k < w->n_kept && w->segment[i] != NO_SEGMENT; k++)
+		if (hits(w, w->kept[k], i))
+			return true;
+	return false;
+}
+
+static enum err judge_at(struct work *w, uint32_t i)
+{
+	struct verdict *v = &w->v[i];
+	struct state *apart = NULL;
+	enum err e;
+
+	if (v->kept) {
+		v->ok = true;
+		return OK;
+	}
+	if (!dag_is_after_all_before(w->acts->dag, i) && (e = fold_past(&apart, w, i)) != OK)
+		return e;
+	e = judge(v, apart != NULL ? apart : w->running, w->acts->entries[i]);
+	state_free(apart);
+	v->ok = e == OK && !hit_by_kept(w, i);
+	return OK;
+}
+
+/* ok, for the present kept. */
+static enum err judge_all(struct work *w)
+{
+	enum err e = OK;
+
+	state_free(w->running);
+	if ((w->running = state_new()) == NULL)
+		return ERR_NOMEM;
+	for (size_t r = 0; r < w->acts->n && e == OK; r++) {
+		uint32_t i = w->order[r];
+
+		if ((e = judge_at(w, i)) == OK && w->v[i].ok)
+			e = apply(w->running, &w->v[i].effective, w->acts, w->v, i);
+		if (e != OK || w->segment[i] != NO_SEGMENT)
+			continue;
+		state_free(w->at_cut);                  /* what follows may be concurrent with each other, not with this */
+		w->at_cut = NULL;
+		w->cut_rank = r;
+		if (r + 1 < w->acts->n && w->segment[w->order[r + 1]] != NO_SEGMENT && (w->at_cut = state_clone(w->running)) == NULL)
+			e = ERR_NOMEM;
+	}
+	return e;
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------------------------------- */
+static enum err find_hits(struct work *w, struct taking *t)
+{
+	uint32_t segment = w->segment[t->index];
+	size_t r = w->rank[t->index];
+
+	t->hits = w->n_hits;
+	t->n_hits = 0;
+	if (segment == NO_SEGMENT)
+		return OK;
+	while (w->segment[w->order[r - 1]] == segment)          /* the genesis is a cut */
+		r--;
+	for (; r < w->acts->n && w->segment[w->order[r]] == segment; r++) {
+		uint32_t *grown;
+
+		if (!w->v[w->order[r]].ok || !hits(w, t->index, w->order[r]))
+			continue;
+		if ((grown = mem_grow(w->hits, &w->hits_room, w->n_hits, sizeof *grown)) == NULL)
+			return ERR_NOMEM;
+		w->hits = grown;
+		w->hits[w->n_hits++] = w->order[r];
+		t->n_hits++;
+	}
+	return OK;
+}
+
+static void mark_attacked(struct work *w, const struct taking *u)
+{
+	for (size_t k = 0; k < u->n_hits; k++)
+		for (size_t i = 0; i < w->n_c; i++) {
+			uint32_t x = w->hits[u->hits + k], t = w->c[i].index;
+
+			w->c[i].attacked = w->c[i].attacked || x == t || dag_in_past(w->acts->dag, x, t);
+		}
+}
+
+static int by_precedence(const void *a, const void *b, void *work)
+{
+	const struct work *w = work;
+	uint32_t x = ((const struct taking *)a)->index, y = ((const struct taking *)b)->index;
+
+	return precedence(&w->v[x], dag_id(w->acts->dag, x), &w->v[y], dag_id(w->acts->dag, y));
+}
+
+/* C, in the order of precedence. */
+static enum err find_takings(struct work *w)
+{
+	w->n_c = w->n_hits = 0;
+	for (uint32_t i = 0; i < w->acts->n; i++)
+		if (w->v[i].ok && w->v[i].taking && !w->v[i].kept)
+			w->c[w->n_c++] = (struct taking){ .index = i };
+	qsort_r(w->c, w->n_c, sizeof *w->c, by_precedence, w);
+	for (size_t k = 0; k < w->n_c; k++)
+		TRY(find_hits(w, &w->c[k]));
+	for (size_t k = 0; k < w->n_c; k++)
+		mark_attacked(w, &w->c[k]);
+	return OK;
+}
+
+/* Does what counts change by it? */
+static bool keep(struct work *w, struct taking *t)
+{
+	w->v[t->index].kept = t->chosen = true;
+	if (w->segment[t->index] != NO_SEGMENT)
+		w->kept[w->n_kept++] = t->index;
+	return t->n_hits > 0;
+}
+
+/* Into kept, one after the other, until what counts changes. */
+static void choose(struct work *w, bool *cycle)
+{
+	for (size_t k = 0; k < w->n_c; k++)
+		if (!w->c[k].attacked && keep(w, &w->c[k]))
+			return;
+	for (size_t k = 0; k < w->n_c; k++) {
+		if (w->c[k].chosen)
+			continue;
+		*cycle = true;
+		if (keep(w, &w->c[k]))
+			return;
+	}
+}
+
+/* ---- resolve ----------------------------------------------------------------------------------------------------------- */
+static enum err resolve_in(struct work *w, bool *cycle)
+{
+	find_segments(w);
+	for (;;) {
+		TRY(judge_all(w));
+		TRY(find_takings(w));
+		if (w->n_c == 0)
+			return OK;
+		choose(w, cycle);
+		if (w->n_hits == 0)
+			return OK;                      /* all of C was kept and hit nothing */
+	}
+}
+
+enum err resolve(struct state **out, struct verdict *verdicts, bool *cycle, const struct acts *acts)
+{
+	struct work w = { .acts = acts, .v = verdicts, .order = dag_order(acts->dag) };
+	enum err e = ERR_NOMEM;
+
+	*out = NULL;
+	*cycle = false;
+	memset(verdicts, 0, acts->n * sizeof *verdicts);
+	w.rank = mem_array(acts->n, sizeof *w.rank);
+	w.segment = mem_array(acts->n, sizeof *w.segment);
+	w.kept = mem_array(acts->n, sizeof *w.kept);
+	w.c = mem_array(acts->n, sizeof *w.c);
+	if (w.rank != NULL && w.segment != NULL && w.kept != NULL && w.c != NULL)
+		e = resolve_in(&w, cycle);
+	if (e == OK) {
+		*out = w.running;
+		w.running = NULL;
+	}
+	state_free(w.running);
+	state_free(w.at_cut);
+	mem_free(w.rank);
+	mem_free(w.segment);
+	mem_free(w.kept);
+	mem_free(w.c);
+	mem_free(w.hits);
+	return e;
+}
