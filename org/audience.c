@@ -1,5 +1,4 @@
 #include "org/audience.h"
-#include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 
@@ -201,17 +200,12 @@ static void set_reader(struct reader *r, const struct device *d, enum reader_cla
 	memcpy(r->box, d->box, KEY_LEN);
 }
 
-static int by_device(const void *a, const void *b)
-{
-	return id32_compare(&((const struct reader *)a)->device, &((const struct reader *)b)->device);
-}
-
 enum err audience_readers(struct reader **out, size_t *n, const struct state *state, const struct id32 *member,
 	const struct reader_rule *rule, const struct id32 *refused, size_t n_refused)
 {
 	const struct member *subject = state_member(state, member);
 	const struct device *const *devices;
-	size_t n_devices = state_devices(state, &devices);
+	size_t n_devices = state_devices(state, &devices);      /* ascending */
 
 	*n = 0;
 	*out = mem_array(n_devices, sizeof **out);
@@ -231,7 +225,6 @@ enum err audience_readers(struct reader **out, size_t *n, const struct state *st
 		if (class != READER_MEMBER)
 			set_reader(&(*out)[(*n)++], d, class);
 	}
-	qsort(*out, *n, sizeof **out, by_device);
 	return OK;
 }
 
@@ -248,7 +241,7 @@ static enum reader_class class_by_role(enum role role)
 enum err audience_org(struct reader **out, size_t *n, const struct state *state)
 {
 	const struct device *const *devices;
-	size_t n_devices = state_devices(state, &devices);
+	size_t n_devices = state_devices(state, &devices);      /* ascending */
 
 	*n = 0;
 	*out = mem_array(n_devices, sizeof **out);
@@ -257,7 +250,6 @@ enum err audience_org(struct reader **out, size_t *n, const struct state *state)
 	for (size_t i = 0; i < n_devices; i++)
 		if (!is_relay(devices[i]) && state_device_active(state, &devices[i]->id))
 			set_reader(&(*out)[(*n)++], devices[i], class_by_role(state_member(state, &devices[i]->member)->role));
-	qsort(*out, *n, sizeof **out, by_device);
 	return OK;
 }
 

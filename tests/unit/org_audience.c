@@ -111,6 +111,9 @@ static void the_team_is_the_goals_else_the_objectives_else_all_of_the_members(vo
 	goal.is_private = true;
 	rule = rule_for(&goal, &unit);
 	assert_true(rule.n_teams == 0 && rule.is_private);
+	goal = (struct goal){ .shared = true };
+	reader_rule_for(&rule, people_state(people), root(LEAD), &goal, false, NULL, 2);
+	assert_true(rule.n_teams == 1 && id16_equal(&rule.teams[0], &squad));          /* leading is being in it */
 	people_into(people, ANN, &chapter);
 	goal = (struct goal){ .shared = true };
 	rule = rule_for(&goal, NULL);
@@ -192,6 +195,8 @@ static void the_removed_and_relays_read_nothing(void **state)
 	people_remove(people, ROBOT);
 	people_capability(people, ADMIN, CAPABILITY_RELAY);
 	check_readers(&rule, NULL, 0, "OlMmBdap");
+	people_revoke(people, ANN_PHONE);
+	check_readers(&rule, NULL, 0, "OlMmBda");
 }
 
 static void all_active_devices_read_the_org_epoch(void **state)

@@ -337,6 +337,25 @@ static void a_private_goal_goes_to_the_direct_manager_only(void **state)
 	free(a);
 }
 
+static void of_two_links_alike_one_is_reported(void **state)
+{
+	struct ann *a = ann_new();
+	struct reports r;
+	struct report read;
+
+	(void)state;
+	link_to(a, 1, 0)->weight = 3;
+	link_to(a, 1, 0)->weight = 2;
+	a->links[1].id.b[0] = 0;                        /* the smaller id */
+	r = run(a);
+	read = read_report(&r.r[0]);
+	assert_int_equal(read.n, 1);
+	assert_int_equal(read.entries[0].weight, 2);
+	report_free(&read);
+	gate_reports_free(r.r, r.n);
+	free(a);
+}
+
 static void two_organizations_cannot_compare_notes(void **state)
 {
 	static const uint8_t other[KEY_LEN] = { 6 };
@@ -784,6 +803,7 @@ int main(void)
 		TEST(an_unset_percent_is_nil_and_not_hidden),
 		TEST(the_summary_counts_each_goal_of_the_report_once),
 		TEST(a_private_goal_goes_to_the_direct_manager_only),
+		TEST(of_two_links_alike_one_is_reported),
 		TEST(two_organizations_cannot_compare_notes),
 		TEST(what_is_not_shared_leaves_no_trace),
 		TEST(the_order_of_documents_does_not_matter),

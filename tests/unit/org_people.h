@@ -173,4 +173,11 @@ static inline void people_remove(struct people *p, size_t person)
 	people_act(p, 0, ACT_REMOVE, &b, NULL);
 }
 
+static inline void people_revoke(struct people *p, size_t device)
+{
+	struct act_body b = { .device = p->person[device].device };
+
+	people_act(p, 0, ACT_REVOKE, &b, NULL);
+}
+
 #endif
