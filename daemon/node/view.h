@@ -26,8 +26,10 @@ enum err view_document(struct view *, const struct id32 *space, uint32_t kind, c
 enum err view_documents(struct view *, const struct id32 *space, uint32_t kind,
 	enum err (*each)(void *, const struct id16 *, const struct doc *), void *arg);
 const struct id32 *view_self_space(struct view *);
-/* Display name of a member in an org, "" when no profile came yet. */
+/* Display name of a member in an org, "" when no profile came yet; the organization's own, likewise. */
 struct slice view_name(struct view *, const struct id32 *org, const struct id32 *member);
+struct slice view_org_name(struct view *, const struct id32 *org);
+uint64_t view_created_ms(struct view *, const struct id32 *space, const struct id16 *document);         /* 0: unknown */
 
 /* ---- references: a whole id, a prefix of >= 4 characters, an exact title or name ------------------------------- */
 struct view_candidate { uint8_t id[ID_LEN]; size_t id_len; struct slice title; };
@@ -60,13 +62,22 @@ enum err view_share(struct view *, const struct id32 *org, const struct gate_inp
 enum err view_preview(struct view *, const struct id32 *org, struct gate_report **reports, size_t *n);  /* view's; as if accepted now */
 /* The consent version that accepting would write (or the one that counts, if accepted). */
 uint64_t view_next_consent(struct view *, const struct id32 *org);
+/* The goal of a preview's entry; NULL: none of ours. */
+const struct goal *view_unblind(struct view *, const struct id32 *org, const struct id16 *blinded);
+/* What everyone will see, through roll-ups, of each objective that we would share about.  others: further contributors, as far as
+ * known; alone: the value that will be published, worked out as an aggregator will. */
+struct view_everyone { struct id16 objective; struct slice title; enum method method; unsigned others, min_group; bool hidden, suppressed;
+	struct number progress; };
+enum err view_everyone(struct view *, const struct id32 *org, struct view_everyone **out, size_t *n);
 struct view_report { struct id32 member, device; struct id16 audience; uint64_t consent, at_ms; struct slice body; };
 enum err view_reports(struct view *, const struct id32 *org, struct view_report **out, size_t *n);      /* those that open here */
 
 /* ---- peers, audit, checks --------------------------------------------------------------------------------------------- */
 struct view_peer { struct id32 device, member; enum { PEER_CONNECTED, PEER_DIALING, PEER_UNREACHABLE, PEER_NEVER } state;
 	uint64_t since_ms, seen_ms, next_try_ms; enum err why; size_t n_addresses; char *const *addresses;
-	const struct session_counters *counters; size_t n_spaces; struct session_space spaces[LIMIT_SPACES]; bool outgoing, by_hand; };
+	const struct session_counters *counters; size_t n_spaces; struct session_space spaces[LIMIT_SPACES]; bool outgoing, by_hand;
+	struct id32 org;                        /* one that both are in, for the name; zeros: none */
+	unsigned changes; };                    /* of ours in common organizations, made since the last contact; counted up to 1000 */
 size_t view_peers(struct view *, struct view_peer *out, size_t max);
 struct view_join { struct id32 org; bool admitted; enum err last_error; };
 size_t view_joins(struct view *, struct view_join *out, size_t max);
