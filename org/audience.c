@@ -159,8 +159,8 @@ static bool manages(const struct id32 *manager, const struct member *m)
 	return (m->has_manager && id32_equal(&m->manager, manager)) || contains(m->dotted, m->n_dotted, manager);
 }
 
-/* What one member may read; device-bound classes are the caller's.  READER_MEMBER: nothing.  Who manages by being a lead or by the
- * org chart has the rights of a Manager over those it manages, whatever its role (design §6, inventory B11 and AH3). */
+/* What one member may read; device-bound classes are the caller's.  READER_MEMBER: nothing.  Being a lead, or a manager in the org
+ * chart, gives the relation; what the relation allows is the table's business. */
 static enum reader_class class_of(const struct state *state, const struct member *m, const struct member *subject,
 	const struct reader_rule *rule)
 {
@@ -175,11 +175,9 @@ static enum reader_class class_of(const struct state *state, const struct member
 	if (state_permits(state, &m->root, action, RELATION_OTHER))
 		return m->role == ROLE_OWNER ? READER_OWNER : READER_ADMIN;
 	over = stands_over(state, m, rule, &leads);
-	if (over != RELATION_OTHER && leads && permit(ROLE_MANAGER, action, over))
-		return READER_LEAD;
 	if (over != RELATION_OTHER && state_permits(state, &m->root, action, over))
-		return READER_MANAGER;
-	if (manages(&m->root, subject) && permit(ROLE_MANAGER, action, RELATION_OWN_TEAM))
+		return leads ? READER_LEAD : READER_MANAGER;
+	if (manages(&m->root, subject) && state_permits(state, &m->root, action, RELATION_OWN_TEAM))
 		return READER_MANAGER;
 	return READER_MEMBER;
 }

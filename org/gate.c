@@ -118,7 +118,7 @@ static void rule_of(struct reader_rule *rule, const struct gate_input *in, const
 	reader_rule_for(rule, in->state, &in->member, item->goal, item->objective->has_team, &item->objective->team, LAYER_NUMBERS);
 }
 
-static void blind(struct id16 *out, const uint8_t secret[KEY_LEN], const struct id16 *goal)
+void gate_blind(struct id16 *out, const uint8_t secret[KEY_LEN], const struct id16 *goal)
 {
 	struct slice part = SLICE(goal->b, DOC_LEN);
 
@@ -192,7 +192,7 @@ static enum err collect(struct item **out, size_t *n, const struct gate_input *i
 		item->link = link;
 		rule_of(&rule, in, item);
 		audience_id(&item->audience, in->secret, &rule);
-		blind(&item->blinded, in->secret, &item->goal->id);
+		gate_blind(&item->blinded, in->secret, &item->goal->id);
 		(*n)++;
 	}
 	mem_free(goals);

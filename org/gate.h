@@ -43,6 +43,8 @@ enum gate_reason gate_why(const struct gate_input *, const struct id16 *goal);
 /* The body of a report that replaces one whose goals are no longer shared: no entries, smallest size. */
 enum err gate_withdrawn(struct buf *out, unsigned layer);
 const char *gate_reason_text(enum gate_reason);         /* a sentence about "this goal" */
+/* The id under which this org sees a goal. */
+void gate_blind(struct id16 *out, const uint8_t secret[KEY_LEN], const struct id16 *goal);
 /* The padding that brings a body of len bytes (without field 15) to *total. */
 size_t report_padding(size_t *total, size_t len);
 

@@ -156,6 +156,17 @@ static void the_team_above_leaves_out_those_below(void **state)
 	check_readers(&rule, NULL, 0, "OABdrap");
 }
 
+static void a_viewer_reads_no_contributions_even_as_lead(void **state)
+{
+	struct goal goal = { .shared = true };
+	struct reader_rule rule = rule_for(&goal, NULL);
+
+	(void)state;
+	people_lead(people, VIEWER, &squad);
+	people_dotted(people, ANN, VIEWER);
+	check_readers(&rule, NULL, 0, "OAlMmBdrap");
+}
+
 static void a_refused_aggregator_does_not_read(void **state)
 {
 	struct goal goal = { .shared = true };
@@ -295,6 +306,7 @@ int main(void)
 		TEST(the_team_is_the_goals_else_the_objectives_else_all_of_the_members),
 		TEST(those_above_read),
 		TEST(the_team_above_leaves_out_those_below),
+		TEST(a_viewer_reads_no_contributions_even_as_lead),
 		TEST(a_refused_aggregator_does_not_read),
 		TEST(a_private_goal_is_the_direct_managers_alone),
 		TEST(the_removed_and_relays_read_nothing),

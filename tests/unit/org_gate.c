@@ -362,6 +362,7 @@ static void two_organizations_cannot_compare_notes(void **state)
 	struct ann *a = ann_new();
 	struct reports r, s;
 	struct report x, y;
+	struct id16 blinded;
 
 	(void)state;
 	link_to(a, 1, 0);
@@ -371,6 +372,8 @@ static void two_organizations_cannot_compare_notes(void **state)
 	x = read_report(&r.r[0]);
 	y = read_report(&s.r[0]);
 	assert_false(id16_equal(&x.entries[0].goal, &y.entries[0].goal));
+	gate_blind(&blinded, SECRET, &a->goals[1].id);
+	assert_true(id16_equal(&x.entries[0].goal, &blinded));
 	assert_false(id16_equal(&x.salt, &y.salt));
 	assert_false(id16_equal(&r.r[0].audience, &s.r[0].audience));
 	report_free(&x);
