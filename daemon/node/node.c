@@ -225,13 +225,20 @@ void node_close(struct node *n)
 }
 
 /* ---- a step ------------------------------------------------------------------------------------------------------------- */
+static enum err peers_start(struct node *n)
+{
+	enum err e = peers_follow(n);
+
+	return e == OK ? peers_announce(n) : e;
+}
+
 static enum err dispatch(struct node *n, const struct event *ev)
 {
 	switch (ev->kind) {
 	case EVENT_START:
 		for (size_t i = 0; i < n->n_spaces; i++)
 			n->spaces[i].publish_dirty = n->spaces[i].share_dirty = true;
-		return peers_follow(n);
+		return peers_start(n);
 	case EVENT_TIME:
 		return OK;                              /* settle() looks at every timer */
 	case EVENT_COMMAND:

@@ -602,6 +602,21 @@ static enum err own_addresses_set(struct node *n, const struct event *ev)
 	return OK;
 }
 
+/* Every org is told where this device can be reached. */
+enum err peers_announce(struct node *n)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < n->n_spaces && e == OK && n->n_own_addresses > 0; i++) {
+		struct space *s = &n->spaces[i];
+		const struct state *state = space_state(s);
+
+		if (!s->is_self && !s->joining && state != NULL && state_device_active(state, &n->identity->device))
+			e = address_statement(n, s);
+	}
+	return e;
+}
+
 enum err peers_addresses(struct node *n, const struct event *ev)
 {
 	uint8_t port[2];
@@ -616,12 +631,5 @@ enum err peers_addresses(struct node *n, const struct event *ev)
 		}
 	}
 	peers_dial_now(n);
-	for (size_t i = 0; i < n->n_spaces && e == OK; i++) {
-		struct space *s = &n->spaces[i];
-		const struct state *state = space_state(s);
-
-		if (!s->is_self && !s->joining && state != NULL && state_device_active(state, &n->identity->device))
-			e = address_statement(n, s);
-	}
-	return e;
+	return e == OK ? peers_announce(n) : e;
 }

@@ -1082,8 +1082,8 @@ static bool data_may_send(void *arg, const struct id32 *peer, const struct id32 
 	struct space *s = space_find(n, space);
 
 	(void)key;
-	if (s == NULL || s->joining)
-		return false;                           /* nothing to tell yet */
+	if (s == NULL)
+		return false;
 	if (s->is_self) {
 		const struct state *state = space_state(s);
 

@@ -75,8 +75,12 @@ static void note(struct world *w, const char *what, size_t node, const void *dat
 
 	crypto_hash(&hash, "sim-trace", parts, 5);
 	memcpy(w->trace, &hash, HASH_LEN);
-	if (w->options.story)
-		printf("%10.3f s  node %zu  %s (%zu bytes)\n", (double)(w->now - START_MS) / 1000, node, what, len);
+	if (!w->options.story)
+		return;
+	printf("%10.3f s  node %zu  %s (%zu bytes", (double)(w->now - START_MS) / 1000, node, what, len);
+	if (len > 2 && (strcmp(what, "sends") == 0 || strcmp(what, "gets a frame") == 0))
+		printf(", type %u", ((const uint8_t *)data)[1]);
+	printf(")\n");
 }
 
 static bool chance(struct world *w, unsigned per_thousand)
@@ -330,7 +334,7 @@ static void turn(struct world *w, size_t i, const struct event *ev)
 	}
 	for (size_t k = 0; k < effects_count(s->effects); k++)
 		execute(w, i, effects_at(s->effects, k), &listen);
-	if (listen >= 0)
+	if (listen >= 0 && s->listening != (listen != 0))
 		on_listen(w, i, listen != 0);
 }
 
