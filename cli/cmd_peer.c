@@ -1,0 +1,127 @@
+/* Peers, sync, devices, audit, debug. */
+#include <string.h>
+#include "cli/call.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
+#define COUNT(a) (sizeof (a) / sizeof *(a))
+#define SYNC_MS 60000                   /* unless --timeout says otherwise (design §8) */
+#define SYNC_GRACE_MS 15000
+
+static const struct column PEERS[] = {
+	{ "device", "deviceId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "state", "state", CELL_TEXT },
+	{ "since", "since", CELL_TIME }, { "why", "why", CELL_TEXT }, { "what to do", "todo", CELL_TEXT },
+};
+static const struct column SYNCED[] = {
+	{ "device", "deviceId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "in sync", "inSync", CELL_TEXT },
+	{ "digest", "digest", CELL_ID }, { "at", "at", CELL_TIME }, { "why", "why", CELL_TEXT },
+};
+static const struct column DEVICES[] = {
+	{ "device", "id", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "capabilities", "capabilities", CELL_TEXT },
+	{ "revoked", "revoked", CELL_TEXT }, { "this one", "self", CELL_TEXT },
+};
+static const struct column AUDIT[] = {
+	{ "at", "at", CELL_TIME }, { "action", "action", CELL_TEXT }, { "kind", "entityType", CELL_TEXT }, { "id", "entityId", CELL_ID },
+	{ "details", "details", CELL_TEXT },
+};
+static const struct column HASHES[] = { { "replica", "replica", CELL_TEXT }, { "state", "state", CELL_TEXT } };
+static const struct column REPORTS[] = {
+	{ "member", "memberId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "audience", "audience", CELL_ID },
+	{ "consent", "consent", CELL_NUMBER }, { "at", "at", CELL_TIME }, { "entries", "entries", CELL_COUNT },
+};
+
+int cmd_peers(struct cli *c)
+{
+	json_t *list;
+	int code = get(c, &list, "/api/local/peers");
+
+	return code != EXIT_DONE ? code : print_list(c, list, PEERS, COUNT(PEERS),
+		"No peer is known yet: cairn org invite, or cairn peer add MEMBER ADDRESS");
+}
+
+int cmd_peer_add(struct cli *c)
+{
+	return change(c, "POST", "/api/local/peers", json_pack("{ssss}", "peer", c->args.words[0], "address", c->args.words[1]));
+}
+
+int cmd_sync(struct cli *c)
+{
+	long wait = c->timeout_ms >= 0 ? c->timeout_ms : SYNC_MS;
+	json_t *body = json_pack("{sI}", "timeout", (json_int_t)wait), *answer;
+	const json_t *peers, *one;
+	size_t i, behind = 0, n;
+	int code;
+
+	add_text(body, "peer", c->args.n_words > 0 ? c->args.words[0] : NULL);
+	code = call_for(c, &answer, "POST", "/api/local/sync", body, wait + SYNC_GRACE_MS);
+	if (code != EXIT_DONE)
+		return finish(c, code, answer);
+	peers = json_object_get(answer, "peers");
+	n = json_array_size(peers);
+	json_array_foreach(peers, i, one)
+		behind += !true_of(one, "inSync");
+	code = behind == 0 ? EXIT_DONE : behind == n ? EXIT_WAITING : EXIT_PARTLY;
+	if (c->json) {
+		print_json(answer);
+		return code;
+	}
+	print_table(c, peers, SYNCED, COUNT(SYNCED), "There is nobody to sync with: you are alone in your organizations.");
+	if (code == EXIT_DONE)
+		hint(c, text_of(answer, "hint"));
+	else
+		fail(code, "Not in sync with %zu of %zu peers yet: cairnd goes on by itself, cairn peers says why", behind, n);
+	return code;
+}
+
+int cmd_device_list(struct cli *c)
+{
+	json_t *list;
+	int code = get(c, &list, route("/api/organizations/{}/devices", c->org));
+
+	return code != EXIT_DONE ? code : print_list(c, list, DEVICES, COUNT(DEVICES), "There is no device.");
+}
+
+static int set_capability(struct cli *c, bool on)
+{
+	return change(c, "PUT", route("/api/organizations/{}/devices/{}", c->org, c->args.words[0]),
+		json_pack("{sssb}", "capability", c->args.words[1], "granted", on));
+}
+
+int cmd_device_grant(struct cli *c)
+{
+	return set_capability(c, true);
+}
+
+int cmd_device_withdraw(struct cli *c)
+{
+	return set_capability(c, false);
+}
+
+int cmd_audit(struct cli *c)
+{
+	json_t *list;
+	int code = get(c, &list, "/api/local/audit");
+
+	return code != EXIT_DONE ? code : print_list(c, list, AUDIT, COUNT(AUDIT), "Nothing has been shared or linked yet.");
+}
+
+int cmd_debug_state_hash(struct cli *c)
+{
+	json_t *hashes;
+	int code = get(c, &hashes, route("/api/organizations/{}/state-hash", c->org));
+
+	return code != EXIT_DONE ? code : print_thing(c, hashes, HASHES, COUNT(HASHES));
+}
+
+int cmd_debug_report(struct cli *c)
+{
+	bool raw = args_option(&c->args, "raw") != NULL;
+	json_t *list;
+	int code = get(c, &list, with_query(route("/api/organizations/{}/reports", c->org), "raw", raw ? "1" : NULL));
+
+	if (code != EXIT_DONE)
+		return code;
+	if (raw && !c->json)
+		return print_raw(c, list);
+	return print_list(c, list, REPORTS, COUNT(REPORTS), "No report opens here.");
+}

@@ -1,0 +1,222 @@
+/* Sharing: what others may see, and the reports themselves. */
+#include <stdio.h>
+#include <string.h>
+#include "base/id.h"
+#include "cli/call.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/prompt.h"
+
+#define COUNT(a) (sizeof (a) / sizeof *(a))
+
+static const struct column SETTINGS[] = {
+	{ "accepted", "accepted", CELL_TEXT }, { "consent version", "version", CELL_NUMBER },
+	{ "shareGoalProgress", "shareGoalProgress", CELL_TEXT }, { "shareTaskCompletionCounts", "shareTaskCompletionCounts", CELL_TEXT },
+	{ "shareTimeAllocation", "shareTimeAllocation", CELL_TEXT }, { "shareDetailedTasks", "shareDetailedTasks", CELL_TEXT },
+	{ "shareCategories", "shareCategories", CELL_TEXT }, { "refused aggregators", "refusedAggregators", CELL_TEXT },
+};
+static const struct column GOALS[] = {
+	{ "id", "id", CELL_ID }, { "goal", "title", CELL_TEXT }, { "shared", "shared", CELL_TEXT }, { "why", "why", CELL_TEXT },
+};
+
+int cmd_share_show(struct cli *c)
+{
+	json_t *share;
+	int code = get(c, &share, route("/api/organizations/{}/share", c->org));
+
+	if (code != EXIT_DONE)
+		return code;
+	print_thing(c, share, SETTINGS, COUNT(SETTINGS));
+	return c->json ? EXIT_DONE : print_table(c, json_object_get(share, "goals"), GOALS, COUNT(GOALS), NULL);
+}
+
+int cmd_share_set(struct cli *c)
+{
+	json_t *body = json_object();
+	int code = EXIT_WRONG;
+
+	if (!add_pairs(c, body, 0))
+		;
+	else if (json_object_size(body) == 0)
+		code = fail(EXIT_WRONG, "Say what changes: KEY=VALUE, such as shareTaskCompletionCounts=false");
+	else
+		return change(c, "PUT", route("/api/organizations/{}/share", c->org), body);
+	json_decref(body);
+	return code;
+}
+
+int cmd_share_goal(struct cli *c)
+{
+	const char *word = c->args.words[1];
+	bool on = strcmp(word, "on") == 0 || strcmp(word, "yes") == 0;
+
+	if (!on && strcmp(word, "off") != 0 && strcmp(word, "no") != 0)
+		return fail(EXIT_WRONG, "Say on or off, not \"%s\"", safe(word));
+	return change(c, "PUT", route("/api/organizations/{}/share/goals/{}", c->org, c->args.words[0]), json_pack("{sb}", "shared", on));
+}
+
+int cmd_share_why(struct cli *c)
+{
+	json_t *answer;
+	int code = get(c, &answer, route("/api/organizations/{}/share/why/{}", c->org, c->args.words[0]));
+
+	if (code != EXIT_DONE)
+		return code;
+	if (c->json)
+		print_json(answer);
+	else
+		say("%s", text_of(answer, "sentence"));
+	return EXIT_DONE;
+}
+
+/* ---- the preview ---- */
+
+static const char *entry_numbers(const json_t *e)
+{
+	const json_t *done = json_object_get(e, "completedTaskCount"), *total = json_object_get(e, "totalTaskCount");
+	const json_t *percent = json_object_get(e, "percent");
+	const char *tasks = json_is_number(total) ? keep_printf(", tasks %s of %s", number_text(done), number_text(total)) : "";
+
+	return keep_printf("%s%s, weight %s", json_is_null(percent) || percent == NULL ? "no percentage" :
+		cell_text(percent, CELL_PERCENT, true), tasks, number_text(json_object_get(e, "weight")));
+}
+
+static void print_entries(const json_t *entries)
+{
+	static const char *const shown[] = { "goalTitle", "goal", "objectiveTitle", "objective", "weight", "percent", "completedTaskCount",
+		"totalTaskCount", "goalId", "objectiveId" };
+	const json_t *e, *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(entries, i, e) {
+		const char *goal = text_of(e, "goalTitle"), *objective = text_of(e, "objectiveTitle");
+		say("    %s → %s: %s", goal[0] != '\0' ? goal : text_of(e, "goal"), objective[0] != '\0' ? objective : text_of(e, "objective"),
+			entry_numbers(e));
+		json_object_foreach((json_t *)(uintptr_t)e, key, value) {       /* nothing that is sealed stays unsaid */
+			bool said = json_is_null(value);
+			for (size_t k = 0; k < COUNT(shown) && !said; k++)
+				said = strcmp(key, shown[k]) == 0;
+			if (!said)
+				say("      %s: %s", safe(key), json_is_object(value) || json_is_array(value) ?
+					safe(keep(json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(15)))) : cell_text(value, CELL_TEXT, true));
+		}
+	}
+}
+
+static void print_readers(const json_t *readers)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(readers, i, one)
+		say("    read by %s (%s, device %s)", text_of(one, "displayName"), text_of(one, "class"),
+			cell_text(json_object_get(one, "deviceId") != NULL ? json_object_get(one, "deviceId") : json_null(), CELL_ID, true));
+	if (json_array_size(readers) == 0)
+		say("    read by nobody yet");
+}
+
+static void print_preview(const json_t *p)
+{
+	const json_t *reports = json_object_get(p, "reports"), *everyone = json_object_get(p, "everyone"), *one;
+	size_t i;
+
+	say("%s", bold(keep_printf("Consent version %s", number_text(json_object_get(p, "consentVersion")))));
+	if (json_array_size(reports) == 0)
+		say("No report would be sealed: no shared goal is linked here (cairn link GOAL OBJECTIVE).");
+	json_array_foreach(reports, i, one) {
+		say("Report %zu, layer %s, to audience %s", i + 1, cell_text(json_object_get(one, "layer") != NULL ?
+			json_object_get(one, "layer") : json_null(), CELL_TEXT, true), cell_text(json_object_get(one, "audience") != NULL ?
+			json_object_get(one, "audience") : json_null(), CELL_ID, true));
+		print_entries(json_object_get(one, "entries"));
+		print_readers(json_object_get(one, "readers"));
+	}
+	if (json_array_size(everyone) > 0)
+		say("Through roll-ups everyone will see:");
+	json_array_foreach(everyone, i, one) {
+		const char *objective = text_of(one, "objectiveTitle");
+		say("    %s: %s", objective[0] != '\0' ? objective : text_of(one, "objective"), text_of(one, "sentence"));
+	}
+}
+
+/* ---- raw bytes ---- */
+
+static void print_hex(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i += 32) {
+		for (size_t k = i; k < s.len && k < i + 32; k++)
+			printf("%02x", s.data[k]);
+		putchar('\n');
+	}
+}
+
+/* The raw members of the reports, one behind the other, or that of the audience that begins so. */
+int print_raw(struct cli *c, const json_t *reports)
+{
+	const char *prefix = args_option(&c->args, "audience");
+	struct buf bytes = {0};
+	const json_t *one;
+	size_t i, found = 0;
+	enum err e = OK;
+
+	json_array_foreach(reports, i, one) {
+		const char *raw = json_string_value(json_object_get(one, "raw")), *to = json_string_value(json_object_get(one, "audience"));
+		if (prefix != NULL && (to == NULL || strncasecmp(to, prefix, strlen(prefix)) != 0))
+			continue;
+		found++;
+		if (raw == NULL || (e = id_decode(&bytes, slice_of(raw))) != OK)
+			break;
+	}
+	if (i < json_array_size(reports))
+		fail(EXIT_FAILED, "cairnd sent a report without its bytes: is it of another version?");
+	else if (c->out_tty)
+		print_hex(buf_slice(&bytes));
+	else
+		fwrite(bytes.data, 1, bytes.len, stdout);
+	e = i < json_array_size(reports) ? ERR_MALFORMED : OK;
+	buf_wipe(&bytes);
+	if (e == OK && prefix != NULL && found == 0)
+		return fail(EXIT_NOT_FOUND, "No report goes to an audience that begins with \"%s\"", safe(prefix));
+	return e == OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+int cmd_share_preview(struct cli *c)
+{
+	bool raw = args_option(&c->args, "raw") != NULL;
+	json_t *preview;
+	int code = get(c, &preview, with_query(route("/api/organizations/{}/share/preview", c->org), "raw", raw ? "1" : NULL));
+
+	if (code != EXIT_DONE)
+		return code;
+	if (c->json)
+		print_json(preview);
+	else if (raw)
+		return print_raw(c, json_object_get(preview, "reports"));
+	else
+		print_preview(preview);
+	return EXIT_DONE;
+}
+
+/* ---- consent ---- */
+
+int cmd_share_accept(struct cli *c)
+{
+	json_t *preview;
+	int code;
+
+	if (!c->yes) {
+		if (!may_ask(c))
+			return fail(EXIT_REFUSED, "Nothing was accepted: look at cairn share preview, then say cairn share accept --yes");
+		if ((code = get(c, &preview, route("/api/organizations/{}/share/preview", c->org))) != EXIT_DONE)
+			return code;
+		print_preview(preview);
+		if (!ask_yes("Share this from now on? [y/N] "))
+			return fail(EXIT_REFUSED, "Nothing was accepted, nothing is shared");
+	}
+	return change(c, "POST", route("/api/organizations/{}/share/accept", c->org), NULL);
+}
+
+int cmd_share_withdraw(struct cli *c)
+{
+	return change(c, "POST", route("/api/organizations/{}/share/withdraw", c->org), NULL);
+}
