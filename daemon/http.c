@@ -15,7 +15,7 @@
 
 #define TIMEOUT_S 30                    /* without traffic; suspended connections do not count */
 #define CONNECTION_MEMORY (32 * 1024)
-#define BACKLOG 64
+#define BACKLOG 1024                    /* curl takes a full backlog for a failure */
 #define CLOSE_ROUNDS 8
 
 struct http {
@@ -70,8 +70,7 @@ const char *request_header(const struct request *r, const char *name)
 
 void request_wait(struct request *r)
 {
-	store_abort(r->txn);                    /* never held over a suspension: long readers make the file grow */
-	r->txn = NULL;
+	request_end_view(r);                    /* never held over a suspension: long readers make the file grow */
 	r->phase = PHASE_WAITING;
 	if (!r->suspended) {
 		MHD_suspend_connection(r->connection);
@@ -117,8 +116,7 @@ void request_finish(struct request *r, unsigned status, char *text, size_t len)
 	}
 	r->phase = PHASE_ANSWERED;
 	r->token = 0;
-	store_abort(r->txn);
-	r->txn = NULL;
+	request_end_view(r);
 	if (r->suspended) {
 		r->suspended = false;
 		MHD_resume_connection(r->connection);

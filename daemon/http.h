@@ -23,7 +23,7 @@
 #define DAEMON_HTTP_H
 #include <jansson.h>
 #include "base/limits.h"
-#include "daemon/node/node.h"
+#include "daemon/node/view.h"
 
 struct uv_loop_s;
 struct http;
@@ -61,9 +61,9 @@ bool request_only(struct request *, const char *const *known);
 const char *request_text(struct request *, const char *key, bool *ok);
 /* Zeroed memory that lives as long as the request.  NULL: out of memory. */
 void *request_alloc(struct request *, size_t size);
-/* The node and a read transaction, for views.  The transaction begins here and ends when the request is answered or suspended; call
- * again after a suspension.  ERR_STATE, ERR_LOCKED: not open.  Errors of store_begin. */
-enum err request_read(struct request *, const struct node **, struct store_txn **);
+/* The view of this request: opened at the first call, closed when the request is answered or suspended (so never kept over a turn);
+ * after a suspension call again.  ERR_STATE, ERR_LOCKED: not open.  Errors of view_open. */
+enum err request_view(struct request *, struct view **);
 
 /* ---- answering: once ---- */
 void request_answer(struct request *, unsigned status, json_t *body);   /* takes the reference; NULL: out of memory, 503 */

@@ -42,7 +42,7 @@ struct request {
 	struct buf body;
 	json_t *json;
 	struct chunk *chunks;
-	struct store_txn *txn;
+	struct view *view;
 	void (*then)(struct request *, const struct reply *);
 	unsigned status;
 	struct MHD_Response *response;  /* NULL when answered: out of memory, the connection closes */
@@ -50,9 +50,10 @@ struct request {
 };
 const struct http_host *http_host_of(const struct request *);
 uint64_t http_new_token(struct http *);
-/* Ends the request's read transaction; stores the answer; wakes the connection. */
+/* Closes the request's view; stores the answer; wakes the connection. */
 void request_finish(struct request *, unsigned status, char *text, size_t len);         /* takes text (mem) ; NULL: out of memory */
 void request_wait(struct request *);
+void request_end_view(struct request *);
 void request_free_parts(struct request *);
 /* From a parsed request to its handler.  Afterwards it is answered or waiting. */
 void request_dispatch(struct request *, const struct route *table, size_t n);

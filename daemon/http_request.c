@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/mp.h"
@@ -245,19 +246,31 @@ void *request_alloc(struct request *r, size_t size)
 	return c->data;
 }
 
-enum err request_read(struct request *r, const struct node **node, struct store_txn **txn)
+enum err request_view(struct request *r, struct view **view)
 {
 	const struct http_host *host = http_host_of(r);
 	enum http_state state = host->state(host->arg);
+	struct timespec now;
 	enum err e = OK;
 
+	*view = NULL;
 	if (state != HTTP_OPEN)
 		return state == HTTP_LOCKED ? ERR_LOCKED : ERR_STATE;
-	*node = host->node(host->arg);
-	if (r->txn == NULL)
-		e = store_begin(&r->txn, host->store(host->arg), false);
-	*txn = r->txn;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (r->view == NULL)
+		e = view_open(&r->view, host->node(host->arg), host->store(host->arg),
+			(uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	if (e != OK)
+		r->view = NULL;
+	*view = r->view;
 	return e;
+}
+
+void request_end_view(struct request *r)
+{
+	if (r->view != NULL)
+		view_close(r->view);
+	r->view = NULL;
 }
 
 /* ---- JSON ---- */
@@ -639,8 +652,7 @@ void request_free_parts(struct request *r)
 		mem_free(c);
 	}
 	r->chunks = NULL;
-	store_abort(r->txn);
-	r->txn = NULL;
+	request_end_view(r);
 	json_decref(r->json);
 	r->json = NULL;
 	buf_wipe(&r->body);
