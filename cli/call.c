@@ -201,7 +201,9 @@ int call(struct cli *c, json_t **out, const char *method, const char *path, json
 
 int get(struct cli *c, json_t **out, const char *path)
 {
-	return call(c, out, "GET", path, NULL);
+	int code = call(c, out, "GET", path, NULL);
+
+	return code == EXIT_WAITING ? finish(c, code, *out) : code;
 }
 
 int finish(struct cli *c, int code, json_t *answer)

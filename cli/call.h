@@ -13,7 +13,7 @@ const char *with_query(const char *path, const char *key, const char *value);
  * it was said, and *out is NULL. */
 int call(struct cli *, json_t **out, const char *method, const char *path, json_t *body);
 int call_for(struct cli *, json_t **out, const char *method, const char *path, json_t *body, long timeout_ms);
-int get(struct cli *, json_t **out, const char *path);
+int get(struct cli *, json_t **out, const char *path);     /* what is not EXIT_DONE was said */
 /* The end of a command that changed something: prints the object (--json) or its message and hint.  Returns code. */
 int finish(struct cli *, int code, json_t *answer);
 /* One write from beginning to end. */

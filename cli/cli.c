@@ -37,7 +37,7 @@ void hint(const struct cli *c, const char *text)
 	if (c->json || text == NULL || text[0] == '\0')
 		return;
 	fflush(stdout);
-	fprintf(stderr, "→ %s\n", text);
+	fprintf(stderr, "%s %s\n", arrow(), text);
 }
 
 void notice(const struct cli *c, const char *format, ...)

@@ -9,11 +9,11 @@
 
 static const struct column LIST[] = {
 	{ "id", "id", CELL_ID }, { "title", "title", CELL_TEXT }, { "progress", "progressPercent", CELL_BAR },
-	{ "status", "status", CELL_TEXT }, { "due", "targetDate", CELL_TIME }, { "links", "links", CELL_COUNT },
+	{ "status", "status", CELL_WORD }, { "due", "targetDate", CELL_TIME }, { "links", "links", CELL_COUNT },
 };
 static const struct column RECORD[] = {
 	{ "id", "id", CELL_TEXT }, { "title", "title", CELL_TEXT }, { "progress", "progressPercent", CELL_BAR },
-	{ "status", "status", CELL_TEXT }, { "current", "currentValue", CELL_NUMBER }, { "target", "targetValue", CELL_NUMBER },
+	{ "status", "status", CELL_WORD }, { "current", "currentValue", CELL_NUMBER }, { "target", "targetValue", CELL_NUMBER },
 	{ "baseline", "baselineValue", CELL_NUMBER }, { "unit", "unit", CELL_TEXT }, { "priority", "priority", CELL_TEXT },
 	{ "category", "category", CELL_TEXT }, { "start", "startDate", CELL_TIME }, { "due", "targetDate", CELL_TIME },
 	{ "completed", "completedDate", CELL_TIME }, { "parent", "parentGoalId", CELL_TEXT },
@@ -74,19 +74,19 @@ int cmd_goal_list(struct cli *c)
 	return print_list(c, goals, LIST, COUNT(LIST), c->args.n_words > 0 ? "No goal fits." : "You have no goal yet: cairn goal add TITLE");
 }
 
-static void print_links(const json_t *goal)
+static void print_links(const json_t *goal, const char *gap)
 {
 	const json_t *one;
 	size_t i;
 
 	json_array_foreach(json_object_get(goal, "links"), i, one) {
 		const char *title = text_of(one, "objectiveTitle");
-		say("%s\t%s%s, weight %s", "link", title[0] != '\0' ? title : "objective ",
+		say("link%s%s%s, weight %s", gap, title[0] != '\0' ? title : "objective ",
 			title[0] != '\0' ? "" : text_of(one, "objectiveId"), number_text(json_object_get(one, "weight")));
 	}
 }
 
-static void print_checkins(const json_t *goal)
+static void print_checkins(const json_t *goal, const char *gap)
 {
 	const json_t *one;
 	size_t i;
@@ -94,7 +94,7 @@ static void print_checkins(const json_t *goal)
 	json_array_foreach(json_object_get(goal, "checkins"), i, one) {
 		const json_t *percent = json_object_get(one, "percent"), *value = json_object_get(one, "value");
 		const char *note = text_of(one, "note");
-		say("check-in\t%s\t%s%s%s", time_text(json_object_get(one, "at")), json_is_null(value) || value == NULL ?
+		say("check-in%s%s\t%s%s%s", gap, time_text(json_object_get(one, "at")), json_is_null(value) || value == NULL ?
 			cell_text(percent != NULL ? percent : json_null(), CELL_PERCENT, true) : number_text(value), note[0] != '\0' ? "\t" : "", note);
 	}
 }
@@ -108,8 +108,8 @@ int cmd_goal_show(struct cli *c)
 		return code;
 	print_thing(c, goal, RECORD, COUNT(RECORD));
 	if (!c->json) {
-		print_links(goal);
-		print_checkins(goal);
+		print_links(goal, c->out_tty ? "         " : "\t");
+		print_checkins(goal, c->out_tty ? "     " : "\t");
 	}
 	return EXIT_DONE;
 }

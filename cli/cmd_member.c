@@ -8,16 +8,16 @@
 #define COUNT(a) (sizeof (a) / sizeof *(a))
 
 static const struct column MEMBERS[] = {
-	{ "id", "id", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "role", "role", CELL_TEXT }, { "status", "status", CELL_TEXT },
+	{ "id", "id", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "role", "role", CELL_WORD }, { "status", "status", CELL_WORD },
 	{ "e-mail", "email", CELL_TEXT }, { "devices", "devices", CELL_COUNT },
 };
 static const struct column MEMBER[] = {
-	{ "id", "id", CELL_TEXT }, { "name", "displayName", CELL_TEXT }, { "e-mail", "email", CELL_TEXT }, { "role", "role", CELL_TEXT },
-	{ "status", "status", CELL_TEXT }, { "teams", "teamIds", CELL_TEXT }, { "manager", "managerId", CELL_TEXT },
+	{ "id", "id", CELL_TEXT }, { "name", "displayName", CELL_TEXT }, { "e-mail", "email", CELL_TEXT }, { "role", "role", CELL_WORD },
+	{ "status", "status", CELL_WORD }, { "teams", "teamIds", CELL_TEXT }, { "manager", "managerId", CELL_TEXT },
 	{ "joined", "joinedAt", CELL_TIME }, { "devices", "devices", CELL_COUNT },
 };
 static const struct column TEAMS[] = {
-	{ "id", "id", CELL_ID }, { "name", "name", CELL_TEXT }, { "type", "type", CELL_TEXT }, { "status", "status", CELL_TEXT },
+	{ "id", "id", CELL_ID }, { "name", "name", CELL_TEXT }, { "type", "type", CELL_WORD }, { "status", "status", CELL_WORD },
 	{ "members", "memberIds", CELL_COUNT }, { "above it", "parentTeamId", CELL_ID },
 };
 

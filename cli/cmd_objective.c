@@ -9,11 +9,11 @@
 
 static const struct column LIST[] = {
 	{ "id", "id", CELL_ID }, { "title", "title", CELL_TEXT }, { "progress", "progressPercent", CELL_BAR },
-	{ "status", "status", CELL_TEXT }, { "contributors", "contributorCount", CELL_NUMBER },
+	{ "status", "status", CELL_WORD }, { "contributors", "contributorCount", CELL_NUMBER },
 };
 static const struct column RECORD[] = {
 	{ "id", "id", CELL_TEXT }, { "title", "title", CELL_TEXT }, { "progress", "progressPercent", CELL_BAR },
-	{ "contributors", "contributorCount", CELL_NUMBER }, { "status", "status", CELL_TEXT }, { "type", "goalType", CELL_TEXT },
+	{ "contributors", "contributorCount", CELL_NUMBER }, { "status", "status", CELL_WORD }, { "type", "goalType", CELL_TEXT },
 	{ "team", "teamId", CELL_TEXT }, { "parent", "parentGoalId", CELL_TEXT }, { "method", "calculationMethod", CELL_TEXT },
 	{ "period", "period", CELL_TEXT }, { "number", "periodNumber", CELL_NUMBER }, { "year", "periodYear", CELL_TEXT },
 	{ "from", "customStartDate", CELL_TIME }, { "to", "customEndDate", CELL_TIME }, { "current", "currentValue", CELL_NUMBER },

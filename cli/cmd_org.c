@@ -10,12 +10,12 @@
 #define JOIN_MS 120000                  /* cairnd itself waits 30 s for admission, then says 202 */
 
 static const struct column LIST[] = {
-	{ "id", "id", CELL_ID }, { "name", "name", CELL_TEXT }, { "role", "role", CELL_TEXT }, { "members", "memberCount", CELL_NUMBER },
-	{ "teams", "teamCount", CELL_NUMBER }, { "default", "isDefault", CELL_TEXT },
+	{ "id", "id", CELL_ID }, { "name", "name", CELL_TEXT }, { "role", "role", CELL_WORD }, { "members", "memberCount", CELL_NUMBER },
+	{ "teams", "teamCount", CELL_NUMBER }, { "default", "isDefault", CELL_WORD },
 };
 static const struct column RECORD[] = {
-	{ "id", "id", CELL_TEXT }, { "name", "name", CELL_TEXT }, { "your role", "role", CELL_TEXT }, { "status", "status", CELL_TEXT },
-	{ "members", "memberCount", CELL_NUMBER }, { "teams", "teamCount", CELL_NUMBER }, { "default", "isDefault", CELL_TEXT },
+	{ "id", "id", CELL_TEXT }, { "name", "name", CELL_TEXT }, { "your role", "role", CELL_WORD }, { "status", "status", CELL_WORD },
+	{ "members", "memberCount", CELL_NUMBER }, { "teams", "teamCount", CELL_NUMBER }, { "default", "isDefault", CELL_WORD },
 	{ "description", "description", CELL_TEXT }, { "mission", "mission", CELL_TEXT }, { "vision", "vision", CELL_TEXT },
 	{ "logo", "logoUrl", CELL_TEXT }, { "fiscal year starts in month", "fiscalYearStartMonth", CELL_NUMBER },
 	{ "scoring", "scoringMethod", CELL_TEXT }, { "members may propose objectives", "allowMemberGoalCreation", CELL_TEXT },

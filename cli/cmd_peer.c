@@ -9,22 +9,22 @@
 #define SYNC_GRACE_MS 15000
 
 static const struct column PEERS[] = {
-	{ "device", "deviceId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "state", "state", CELL_TEXT },
+	{ "device", "deviceId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "state", "state", CELL_WORD },
 	{ "since", "since", CELL_TIME }, { "why", "why", CELL_TEXT }, { "what to do", "todo", CELL_TEXT },
 };
 static const struct column SYNCED[] = {
-	{ "device", "deviceId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "in sync", "inSync", CELL_TEXT },
+	{ "device", "deviceId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "in sync", "inSync", CELL_WORD },
 	{ "digest", "digest", CELL_ID }, { "at", "at", CELL_TIME }, { "why", "why", CELL_TEXT },
 };
 static const struct column DEVICES[] = {
 	{ "device", "id", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "capabilities", "capabilities", CELL_TEXT },
-	{ "revoked", "revoked", CELL_TEXT }, { "this one", "self", CELL_TEXT },
+	{ "revoked", "revoked", CELL_WORD }, { "this one", "self", CELL_WORD },
 };
 static const struct column AUDIT[] = {
-	{ "at", "at", CELL_TIME }, { "action", "action", CELL_TEXT }, { "kind", "entityType", CELL_TEXT }, { "id", "entityId", CELL_ID },
+	{ "at", "at", CELL_TIME }, { "action", "action", CELL_WORD }, { "kind", "entityType", CELL_WORD }, { "id", "entityId", CELL_ID },
 	{ "details", "details", CELL_TEXT },
 };
-static const struct column HASHES[] = { { "replica", "replica", CELL_TEXT }, { "state", "state", CELL_TEXT } };
+static const struct column HASHES[] = { { "replica", "replica", CELL_TEXT }, { "state", "state", CELL_WORD } };
 static const struct column REPORTS[] = {
 	{ "member", "memberId", CELL_ID }, { "name", "displayName", CELL_TEXT }, { "audience", "audience", CELL_ID },
 	{ "consent", "consent", CELL_NUMBER }, { "at", "at", CELL_TIME }, { "entries", "entries", CELL_COUNT },

@@ -16,7 +16,7 @@ static const struct column SETTINGS[] = {
 	{ "shareCategories", "shareCategories", CELL_TEXT }, { "refused aggregators", "refusedAggregators", CELL_TEXT },
 };
 static const struct column GOALS[] = {
-	{ "id", "id", CELL_ID }, { "goal", "title", CELL_TEXT }, { "shared", "shared", CELL_TEXT }, { "why", "why", CELL_TEXT },
+	{ "id", "id", CELL_ID }, { "goal", "title", CELL_TEXT }, { "shared", "shared", CELL_WORD }, { "why", "why", CELL_TEXT },
 };
 
 int cmd_share_show(struct cli *c)
@@ -91,7 +91,7 @@ static void print_entries(const json_t *entries)
 
 	json_array_foreach(entries, i, e) {
 		const char *goal = text_of(e, "goalTitle"), *objective = text_of(e, "objectiveTitle");
-		say("    %s → %s: %s", goal[0] != '\0' ? goal : text_of(e, "goal"), objective[0] != '\0' ? objective : text_of(e, "objective"),
+		say("    %s %s %s: %s", goal[0] != '\0' ? goal : text_of(e, "goal"), arrow(), objective[0] != '\0' ? objective : text_of(e, "objective"),
 			entry_numbers(e));
 		json_object_foreach((json_t *)(uintptr_t)e, key, value) {       /* nothing that is sealed stays unsaid */
 			bool said = json_is_null(value);

@@ -68,11 +68,9 @@ static void print_trouble(const json_t *peers)
 			continue;
 		if (name[0] == '\0')
 			name = cell_text(json_object_get(one, "deviceId"), CELL_ID, true);
-		if (since[0] == '\0' && text_of(one, "since")[0] != '\0')
-			since = keep_printf("since %s", text_of(one, "since"));
 		say("  %s %s %s%s%s%s%s", red("!"), name, state, since[0] != '\0' ? " " : "", since, why[0] != '\0' ? ": " : "", why);
 		if (text_of(one, "todo")[0] != '\0')
-			say("    → %s", text_of(one, "todo"));
+			say("    %s %s", arrow(), text_of(one, "todo"));
 	}
 }
 
@@ -97,7 +95,7 @@ static void print_needs(const json_t *status)
 	json_t *confirmed = json_object_get(status, "recoveryConfirmed");
 
 	print_notes(json_object_get(status, "notices"), red("!"));
-	print_notes(json_object_get(status, "waiting"), "…");
+	print_notes(json_object_get(status, "waiting"), unicode() ? "…" : "...");
 	if (json_is_false(confirmed) && json_array_size(json_object_get(status, "notices")) == 0)
 		say("%s Your recovery phrase is not written down yet: cairn recover show", red("!"));
 }

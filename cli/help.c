@@ -47,6 +47,23 @@ static void print_examples(const char *text)
 	}
 }
 
+/* Words in lines of at most 78 columns. */
+static void print_wrapped(const char *text)
+{
+	size_t column = 0;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+		if (column > 0 && column + 1 + len > 78) {
+			putchar('\n');
+			column = 0;
+		}
+		column += (size_t)printf("%s%.*s", column == 0 ? "  " : " ", (int)len, text);
+		text += len + (text[len] == ' ');
+	}
+	putchar('\n');
+}
+
 void help_all(void)
 {
 	say("Cairn: goal tracking for a team that has no server.\n");
@@ -87,8 +104,10 @@ void help_command(const struct command *command)
 	}
 	say("\n%s", bold("Options of every command"));
 	print_options(global_options);
-	if (command->fields != NULL)
-		say("\n%s\n  %s", bold("With --json"), command->fields);
+	if (command->fields != NULL) {
+		say("\n%s", bold("With --json"));
+		print_wrapped(command->fields);
+	}
 }
 
 bool help_topic(const char *name)

@@ -18,6 +18,7 @@ struct http {
 	struct buf in, body;            /* received and not yet used; the decoded body */
 	size_t at;                      /* in in */
 	int64_t deadline;               /* monotonic ms; -1: none */
+	bool used;                      /* an answer came over this connection: it may have been closed since */
 };
 
 /* ---- the connection ---- */
@@ -35,6 +36,7 @@ static void hang_up(struct http *h)
 	if (h->fd >= 0)
 		close(h->fd);
 	h->fd = -1;
+	h->used = false;
 	buf_clear(&h->in);
 	h->at = 0;
 }
@@ -333,6 +335,7 @@ static enum err read_response(struct http *h, struct http_response *out, const c
 	buf_put_u8(&h->body, 0);
 	out->status = head.status;
 	out->body = SLICE(h->body.data, h->body.len - 1);
+	h->used = true;
 	if (head.close || h->at != h->in.len)
 		hang_up(h);
 	return h->body.err;
@@ -343,7 +346,7 @@ static enum err refresh(struct http *h)
 {
 	struct pollfd p = { .fd = h->fd, .events = POLLIN };
 
-	if (h->fd >= 0 && poll(&p, 1, 0) != 0)
+	if (h->used && poll(&p, 1, 0) != 0)
 		hang_up(h);
 	return h->fd >= 0 ? OK : dial(h);
 }

@@ -23,7 +23,24 @@ void say(const char *format, ...)
 	putchar('\n');
 }
 
-/* ---- colour ---- */
+/* ---- what the terminal can do ---- */
+
+bool unicode(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = getenv(names[i]);
+		if (value != NULL && value[0] != '\0')         /* the first one that is set decides */
+			return strcasestr(value, "UTF-8") != NULL || strcasestr(value, "UTF8") != NULL;
+	}
+	return false;
+}
+
+const char *arrow(void)
+{
+	return unicode() ? "→" : "->";
+}
 
 bool colourful(void)
 {
@@ -180,17 +197,32 @@ const char *number_text(const json_t *value)
 	return keep_printf("%s", text);
 }
 
+/* Milliseconds since 1970, or "2026-03-31T10:20:30Z".  False: no time. */
+static bool moment_of(time_t *out, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	struct tm tm = {0};
+	const char *end;
+
+	if (json_is_integer(value)) {
+		*out = (time_t)(json_integer_value(value) / 1000);
+		return *out > 0;
+	}
+	end = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (end == NULL || end[0] != 'Z' || end[1] != '\0')
+		return false;
+	*out = timegm(&tm);
+	return true;
+}
+
 const char *time_text(const json_t *value)
 {
 	char text[32];
 	struct tm tm;
 	time_t t;
 
-	if (json_is_string(value))
-		return safe(json_string_value(value));
-	if (!json_is_integer(value) || json_integer_value(value) <= 0)
-		return "";
-	t = (time_t)(json_integer_value(value) / 1000);
+	if (!moment_of(&t, value))
+		return json_is_string(value) ? safe(json_string_value(value)) : "";
 	if (localtime_r(&t, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 		return "";
 	return keep_printf("%s", text);
@@ -198,20 +230,19 @@ const char *time_text(const json_t *value)
 
 const char *ago_text(const json_t *value)
 {
-	struct timespec now;
 	long long s;
+	time_t t;
 
-	if (!json_is_integer(value) || json_integer_value(value) <= 0)
+	if (!moment_of(&t, value))
 		return "";
-	clock_gettime(CLOCK_REALTIME, &now);
-	s = (long long)now.tv_sec - json_integer_value(value) / 1000;
+	s = (long long)(time(NULL) - t);
 	if (s < 0)
 		s = 0;
 	return s < 120 ? keep_printf("for %lld s", s) : s < 7200 ? keep_printf("for %lld min", s / 60) :
 		s < 172800 ? keep_printf("for %lld h", s / 3600) : keep_printf("for %lld days", s / 86400);
 }
 
-const char *bar_text(const json_t *percent, unsigned width, bool unicode)
+const char *bar_text(const json_t *percent, unsigned width, bool blocks)
 {
 	struct buf b = {0};
 	decimal d = 0;
@@ -221,7 +252,7 @@ const char *bar_text(const json_t *percent, unsigned width, bool unicode)
 		d = 0;
 	full = d >= 100 * DECIMAL_ONE ? width : (unsigned)(d * width / (100 * DECIMAL_ONE));
 	for (unsigned i = 0; i < width; i++)
-		buf_put_text(&b, i < full ? (unicode ? "█" : "#") : unicode ? "░" : "-");
+		buf_put_text(&b, i < full ? (blocks ? "█" : "#") : blocks ? "░" : "-");
 	buf_put_u8(&b, 0);
 	if (b.err != OK) {
 		buf_free(&b);
@@ -259,9 +290,9 @@ const char *cell_text(const json_t *value, enum cell cell, bool tty)
 		if (text == NULL)
 			return tty ? "no data" : "";
 		return !tty ? text : cell == CELL_PERCENT ? keep_printf("%s %%", text) :
-			keep_printf("%s %s %%", bar_text(value, BAR_WIDTH, terminal_unicode()), text);
+			keep_printf("%s %s %%", bar_text(value, BAR_WIDTH, unicode()), text);
 	}
-	if (cell == CELL_TIME)
+	if (cell == CELL_TIME && (tty || json_is_integer(value)))
 		return time_text(value);
 	switch (json_typeof(value)) {
 	case JSON_STRING:
@@ -323,7 +354,7 @@ int print_table(struct cli *c, const json_t *rows, const struct column *columns,
 			cells[i * n + k] = cell_text(member(row, columns[k].key), columns[k].cell, true);
 	if (table_render(&text, columns, n, cells, count, terminal_width()) != OK)
 		return no_memory();
-	fputs(text, stdout);
+	say("%s", text);
 	free(text);
 	return EXIT_DONE;
 }

@@ -5,12 +5,13 @@
 #include "cli/cli.h"
 
 enum cell {
-	CELL_TEXT,
+	CELL_TEXT,                      /* cut where the table is too wide */
+	CELL_WORD,                      /* never cut: states, roles */
 	CELL_ID,                        /* the first 8 characters on a terminal and in records, all of it when piped */
 	CELL_PERCENT,                   /* "45.50 %"; piped "45.50" */
 	CELL_BAR,                       /* the same behind a bar */
 	CELL_NUMBER,
-	CELL_TIME,                      /* ms UTC → local time; a text stays */
+	CELL_TIME,                      /* local time; piped, and dates, as they come */
 	CELL_COUNT                      /* how many elements */
 };
 struct column { const char *title, *key; enum cell cell; };
@@ -33,12 +34,14 @@ const char *cell_text(const json_t *value, enum cell, bool tty);
 const char *percent_text(const json_t *value);          /* "45.50", "no data" */
 const char *number_text(const json_t *value);           /* "45.5"; at most 4 decimals */
 const char *time_text(const json_t *value);
-const char *ago_text(const json_t *value);              /* "for 3 h", from a time in ms; "" if it is none */
-const char *bar_text(const json_t *percent, unsigned width, bool unicode);
+const char *ago_text(const json_t *value);              /* "for 3 h" since that time; "" if it is none */
+const char *bar_text(const json_t *percent, unsigned width, bool blocks);
 /* A member of an object as safe text; "" if it is no text. */
 const char *text_of(const json_t *object, const char *key);
 bool true_of(const json_t *object, const char *key);
 
+bool unicode(void);                                     /* the locale of the environment is a UTF-8 one */
+const char *arrow(void);                                /* "→" or "->" */
 bool colourful(void);                                   /* stdout: a terminal, no NO_COLOR, TERM not dumb */
 const char *bold(const char *text);                     /* safe text in, as it is without colour */
 const char *red(const char *text);
@@ -46,7 +49,6 @@ const char *dim(const char *text);
 
 /* table.c: the same rows by libsmartcols into out (free()d by the caller), width columns wide.  cells: n_rows × n texts. */
 enum err table_render(char **out, const struct column *, size_t n, const char *const *cells, size_t n_rows, size_t width);
-bool terminal_unicode(void);                            /* after terminal_start */
 void terminal_start(void);                              /* setlocale, once */
 size_t terminal_width(void);
 

@@ -1,26 +1,19 @@
 /* The only file that knows libsmartcols and the locale. */
-#include <langinfo.h>
 #include <libsmartcols/libsmartcols.h>
 #include <locale.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "cli/output.h"
 
-static bool started, unicode;
+static bool started;
 
 void terminal_start(void)
 {
 	if (started)
 		return;
 	started = true;
-	setlocale(LC_CTYPE, "");
-	unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-}
-
-bool terminal_unicode(void)
-{
-	return unicode;
+	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)     /* our texts are UTF-8, whatever the locale is */
+		setlocale(LC_CTYPE, "");
 }
 
 size_t terminal_width(void)
@@ -62,7 +55,7 @@ enum err table_render(char **out, const struct column *columns, size_t n, const 
 				goto done;
 	}
 	if (scols_print_table_to_string(t, out) == 0 && *out != NULL)
-		e = OK;
+		e = OK;                         /* without a newline at the end */
 done:
 	scols_unref_table(t);
 	return e;
