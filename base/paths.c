@@ -127,7 +127,7 @@ enum err paths_lock_parse(uint32_t *pid, char *socket, struct slice content)
 
 	*pid = 0;
 	socket[0] = '\0';
-	if (content.len == 0)
+	if (content.len == 0 || content.data[0] == '\n')
 		return ERR_NOTFOUND;
 	for (; at < end && *at >= '0' && *at <= '9' && n < UINT32_MAX; at++)
 		n = n * 10 + (uint64_t)(*at - '0');

@@ -9,7 +9,7 @@
  *	                /tmp/cairn-UID/HASH/cairnd.sock.  HASH: 16 characters of base32 of H("cairn-home", dir).
  *
  * XDG_RUNTIME_DIR may differ between the daemon's session and the client's, so a running cairnd writes its socket into
- * cairnd.lock: "PID\nSOCKET\n".  A client reads that first (paths_lock_parse) and falls back on paths.socket.  Whoever connects
+ * cairnd.lock: "PID\nSOCKET\n" (and puts a newline in place of the first byte when it stops).  A client reads that first (paths_lock_parse) and falls back on paths.socket.  Whoever connects
  * checks by SO_PEERCRED that the other end is its own uid (or root): /tmp is everybody's. */
 #ifndef BASE_PATHS_H
 #define BASE_PATHS_H
@@ -35,7 +35,8 @@ struct paths {
 /* ERR_MISSING: nothing says where (HOME is not set).  ERR_TOOBIG: dir is longer than PATHS_DIR_MAX.  ERR_USAGE: relative, and
  * cwd is not known. */
 enum err paths_compute(struct paths *out, const struct paths_env *);
-/* What a running cairnd wrote.  socket >= PATHS_SOCKET_MAX + 1 bytes.  ERR_NOTFOUND: empty (nobody runs); ERR_MALFORMED. */
+/* What a running cairnd wrote.  socket >= PATHS_SOCKET_MAX + 1 bytes.  ERR_NOTFOUND: empty or begins with a newline (nobody
+ * runs); ERR_MALFORMED. */
 enum err paths_lock_parse(uint32_t *pid, char *socket, struct slice content);
 
 #endif

@@ -154,6 +154,8 @@ static enum err take_lock(struct home *h, char why[HOME_WHY])
 		if (write_lock(h))
 			return OK;
 		number = errno;
+		if (err_of(number) == ERR_FULL && access(h->paths.keystore, F_OK) == 0)
+			return OK;              /* reading goes on (design §12); clients compute the socket's path */
 		home_close(h);
 		return explain(why, h->paths.lock, number);
 	}
@@ -179,8 +181,8 @@ void home_close(struct home *h)
 {
 	if (h->lock_fd < 0)
 		return;
-	if (ftruncate(h->lock_fd, 0) != 0)
-		(void)0;                /* a stale pid: the next one holds the lock and writes its own */
+	if (pwrite(h->lock_fd, "\n", 1, 0) != 1)        /* in place: the file keeps its block, should the disk be full next time */
+		(void)0;                                /* a stale pid: the next one holds the lock and writes its own */
 	close(h->lock_fd);
 	h->lock_fd = -1;
 }

@@ -13,7 +13,7 @@ enum err home_find(struct home *, const char *option, char why[HOME_WHY]);
 /* Makes the directories (0700) and takes the lock.  ERR_BUSY: another cairnd runs (why names its pid); ERR_FULL; ERR_IO: read-only, not
  * ours, not permitted. */
 enum err home_open(struct home *, char why[HOME_WHY]);
-/* Empties the lock file and lets go.  The file stays: removing it would let two take "the" lock. */
+/* Marks the lock file as nobody's and lets go.  The file stays: removing it would let two take "the" lock. */
 void home_close(struct home *);
 
 /* A small file, replaced whole and durably: temporary file, fsync, rename, fsync of the directory.  ERR_FULL, ERR_IO. */

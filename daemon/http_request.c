@@ -453,7 +453,7 @@ void http_json_wipe(json_t *object, const char *key)
 static char *dump(json_t *body, size_t *len)
 {
 	struct buf b = {0};
-	char *text = json_dumps(body, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(body, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
 	if (text == NULL)
 		return NULL;

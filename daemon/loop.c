@@ -950,7 +950,8 @@ enum err loop_open(struct loop **out, const struct loop_options *options, char w
 	e = http_open(&l->http, &l->uv, l->home->paths.socket, &l->host, routes, routes_count);
 	if (e == OK)
 		return OK;
-	snprintf(why, LOOP_WHY, "the socket %s cannot be made: %s", l->home->paths.socket, err_text(e));
+	snprintf(why, LOOP_WHY, "the socket %s cannot be made: %s", l->home->paths.socket, e == ERR_IO ?
+		"something else is in its place, or this file system has no sockets" : err_text(e));
 fail:
 	if (why[0] == '\0')
 		snprintf(why, LOOP_WHY, "cairnd cannot start: %s", err_text(e));

@@ -1,5 +1,6 @@
 /* cairnd: parses its arguments, hardens the process, opens the home, runs the loop.  What goes wrong before the loop runs is one sentence
  * on stderr and exit status 1 (2: wrong arguments). */
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 #include "daemon/log.h"
 #include "daemon/loop.h"
+
+#define FILES_WANTED 16384
 
 static const char usage[] =
 	"Usage: cairnd [--home DIR] [OPTION...]\n"
@@ -86,11 +89,22 @@ static int parse(struct arguments *a, int argc, char **argv)
 	return -1;
 }
 
-/* No core dumps, no files for others, no death by a closed pipe (design §4). */
+/* No core dumps, no files for others, no death by a closed pipe (design §4), no file that is taken for stderr; and room for a socket
+ * or three per peer. */
 static void harden(void)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit none = { 0, 0 }, files;
+	int fd;
 
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_WANTED && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	setrlimit(RLIMIT_CORE, &none);
@@ -130,6 +144,29 @@ static enum err read_passphrase(char **out, const char *file)
 	return e;
 }
 
+/* Absolute, because we leave the working directory. */
+static enum err open_log(const char *file)
+{
+	char cwd[PATHS_LEN], path[2 * PATHS_LEN];
+
+	if (file[0] == '/')
+		return log_file(file);
+	if (getcwd(cwd, sizeof cwd) == NULL || (size_t)snprintf(path, sizeof path, "%s/%s", cwd, file) >= sizeof path)
+		return ERR_IO;
+	return log_file(path);
+}
+
+static int run(struct loop *loop)
+{
+	int status;
+
+	if (chdir("/") != 0)                    /* keep nobody's disk from being unmounted */
+		LOG(LOG_DEBUG, "the working directory stays");
+	status = loop_run(loop);
+	loop_free(loop);
+	return status;
+}
+
 static int serve(const struct arguments *a, const struct home *home)
 {
 	struct conf conf;
@@ -143,7 +180,7 @@ static int serve(const struct arguments *a, const struct home *home)
 		return 1;
 	}
 	log_level_set(a->has_level ? a->level : conf.level);
-	if (a->log_file != NULL && log_file(a->log_file) != OK) {
+	if (a->log_file != NULL && open_log(a->log_file) != OK) {
 		complain("cannot write the log file %s", a->log_file);
 		return 1;
 	}
@@ -154,7 +191,7 @@ static int serve(const struct arguments *a, const struct home *home)
 	if (loop_open(&loop, &options, why) != OK)
 		complain("%s", why);
 	else
-		status = loop_run(loop), loop_free(loop);
+		status = run(loop);
 	crypto_secret_free(passphrase);
 	return status;
 }

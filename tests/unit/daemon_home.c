@@ -111,7 +111,7 @@ static void without_any_hint_it_is_missing(void **state)
 
 static void a_lock_file_is_read_or_refused(void **state)
 {
-	static const char *const bad[] = { "12", "12\n", "x\n/a\n", "0\n/a\n", "12\na\n", "12\n/a", "99999999999\n/a\n", "\n", "-1\n/a\n",
+	static const char *const bad[] = { "12", "12\n", "x\n/a\n", "0\n/a\n", "12\na\n", "12\n/a", "99999999999\n/a\n", " \n", "-1\n/a\n",
 		"12 \n/a\n" };
 	char socket[PATHS_SOCKET_MAX + 1], longest[200] = "1\n/";
 	uint32_t pid;
@@ -121,6 +121,7 @@ static void a_lock_file_is_read_or_refused(void **state)
 	assert_int_equal(pid, 4711);
 	assert_string_equal(socket, "/h/cairnd.sock");
 	assert_int_equal(paths_lock_parse(&pid, socket, slice_of("")), ERR_NOTFOUND);
+	assert_int_equal(paths_lock_parse(&pid, socket, slice_of("\n711\n/h/cairnd.sock\n")), ERR_NOTFOUND);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(paths_lock_parse(&pid, socket, slice_of(bad[i])), ERR_MALFORMED);
 	memset(longest + 3, 'a', PATHS_SOCKET_MAX);
