@@ -10,7 +10,7 @@ static struct slice key_slice(const struct key *k) { return SLICE(k->b, k->len);
 static void key_u8(struct key *k, uint8_t v) { k->b[k->len++] = v; }
 static void key_u32(struct key *k, uint32_t v) { put_u32(k->b + k->len, v); k->len += 4; }
 static void key_u64(struct key *k, uint64_t v) { put_u64(k->b + k->len, v); k->len += 8; }
-static void key_bytes(struct key *k, const void *p, size_t n) { memcpy(k->b + k->len, p, n); k->len += n; }
+static void key_bytes(struct key *k, const void *p, size_t n) { if (n > 0) memcpy(k->b + k->len, p, n); k->len += n; }
 
 static struct key log_key(const struct space *s, const struct id32 *device, uint64_t incarnation)
 {
