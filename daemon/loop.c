@@ -724,7 +724,7 @@ static void job_done(uv_work_t *work, int status)
 		e = open_all(l, j->keystore, why);
 	else
 		l->locked_by = keystore_locked_by(l->keystore);
-	if (e != OK && e != ERR_SEALED)
+	if (e != OK && e != ERR_SEALED && e != ERR_LOCKED)
 		LOG(LOG_ERROR, "%s", why);
 	j->done(l, j->token, e, why);
 	crypto_secret_free(j);
