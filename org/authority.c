@@ -134,11 +134,8 @@ static enum err append(struct authority *a, uint32_t i)
 	v->kept = v->taking;
 	deed = deed_of(&acts, i, &v->member);
 	TRY(state_apply(a->state, &v->effective, &deed));
-	if (ends_rights(v, a->entries[i])) {
-		a->generation++;
-		a->endings_right = false;
-	}
-	return OK;
+	a->generation += ends_rights(v, a->entries[i]);
+	return authority_add_ending(a, i);
 }
 
 static void spoil(struct authority *a)
@@ -237,6 +234,8 @@ static void compare(struct authority *a, const struct verdict *new)
 		rights = rights || ends_rights(&new[i], a->entries[i]);
 	if (counts)
 		authority_forget_states(a);
+	for (size_t i = 0; i < STATES_CACHED; i++)
+		a->cache[i].first = 0;                  /* the order may be another */
 	a->generation += counts || rights;
 }
 

@@ -12,9 +12,53 @@ static bool all_heads(const struct authority *a, const struct id32 *heads, size_
 	return n == 0 || memcmp(now, heads, n * sizeof *now) == 0;
 }
 
-static enum err fold_at(struct state **out, const struct authority *a, const struct id32 *heads, size_t n)
+/* The number of acts that are marked without a gap from the first of the order on; *all: no other is. */
+static size_t without_gap(const struct authority *a, const uint8_t *marks, bool *all)
+{
+	const uint32_t *order = dag_order(a->dag);
+	size_t first = 0, rest;
+
+	while (first < a->n && marks[order[first]])
+		first++;
+	for (rest = first; rest < a->n && !marks[order[rest]]; rest++)
+		;
+	*all = rest == a->n;
+	return first;
+}
+
+/* To start from: the state of most acts, all of them among the first so many. */
+static const struct cached *nearest(const struct authority *a, size_t first)
+{
+	const struct cached *best = NULL;
+
+	for (size_t i = 0; i < STATES_CACHED; i++) {
+		const struct cached *c = &a->cache[i];
+
+		if (c->state != NULL && c->first > 0 && c->first <= first && (best == NULL || c->first > best->first))
+			best = c;
+	}
+	return best;
+}
+
+static enum err fold_at(struct cached *out, const struct authority *a, const uint8_t *marks)
 {
 	const struct acts acts = authority_acts(a);
+	bool all;
+	size_t first = without_gap(a, marks, &all);
+	const struct cached *from = nearest(a, first);
+	enum err e;
+
+	out->first = all ? first : 0;
+	out->state = from == NULL ? state_new() : state_clone(from->state);
+	if (out->state == NULL)
+		return ERR_NOMEM;
+	if ((e = fold_marked(out->state, &acts, a->verdicts, marks, from == NULL ? 0 : from->first)) != OK)
+		state_free(out->state);
+	return e;
+}
+
+static enum err fold_heads(struct cached *out, const struct authority *a, const struct id32 *heads, size_t n)
+{
 	uint8_t *marks = mem_array(a->n, 1);
 	uint32_t *set = mem_array(n, sizeof *set);
 	enum err e = marks == NULL || set == NULL ? ERR_NOMEM : OK;
@@ -24,7 +68,7 @@ static enum err fold_at(struct state **out, const struct authority *a, const str
 			e = ERR_MISSING;
 	if (e == OK) {
 		dag_mark_past(a->dag, marks, set, n);
-		e = fold_marked(out, &acts, a->verdicts, marks);
+		e = fold_at(out, a, marks);
 	}
 	mem_free(marks);
 	mem_free(set);
@@ -47,32 +91,28 @@ static struct cached *victim(struct authority *a)
 
 enum err authority_state_at(struct authority *a, const struct id32 *heads, size_t n, const struct state **out)
 {
-	struct cached *c;
-	struct state *s;
-	struct id32 key;
-	enum err e = authority_settle(a);
+	struct cached *c, new = { .used = 0 };
 
 	*out = NULL;
-	if (e != OK)
-		return e;
+	TRY(authority_settle(a));
 	if (n == 0)
 		return ERR_MISSING;
 	if (all_heads(a, heads, n)) {
 		*out = a->state;
 		return OK;
 	}
-	crypto_hash1(&key, "cairn-heads", heads, n * sizeof *heads);
+	crypto_hash1(&new.key, "cairn-heads", heads, n * sizeof *heads);
 	for (size_t i = 0; i < STATES_CACHED; i++)
-		if (a->cache[i].state != NULL && id32_equal(&a->cache[i].key, &key)) {
+		if (a->cache[i].state != NULL && id32_equal(&a->cache[i].key, &new.key)) {
 			a->cache[i].used = ++a->clock;
 			*out = a->cache[i].state;
 			return OK;
 		}
-	if ((e = fold_at(&s, a, heads, n)) != OK)
-		return e;
+	TRY(fold_heads(&new, a, heads, n));
+	new.used = ++a->clock;
 	c = victim(a);
 	state_free(c->state);
-	*c = (struct cached){ .key = key, .state = s, .used = ++a->clock };
-	*out = s;
+	*c = new;
+	*out = new.state;
 	return OK;
 }

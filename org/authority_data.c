@@ -44,6 +44,25 @@ static enum err ending_note(struct authority *a, uint32_t i)
 	return OK;
 }
 
+/* A new act has the highest index of all: it comes last of its subject. */
+enum err authority_add_ending(struct authority *a, uint32_t i)
+{
+	struct ending new;
+	size_t n = a->n_endings, at = n;
+
+	if (!a->endings_right)
+		return OK;
+	TRY(ending_note(a, i));
+	if (a->n_endings == n)
+		return OK;
+	new = a->endings[n];
+	while (at > 0 && id32_compare(&new.subject, &a->endings[at - 1].subject) < 0)
+		at--;
+	memmove(a->endings + at + 1, a->endings + at, (n - at) * sizeof new);
+	a->endings[at] = new;
+	return OK;
+}
+
 enum err authority_find_endings(struct authority *a)
 {
 	if (a->endings_right)

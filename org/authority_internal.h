@@ -27,12 +27,12 @@ struct acts { const struct dag *dag; struct entry *const *entries; size_t n; };
 struct deed deed_of(const struct acts *, uint32_t index, const struct id32 *member);
 /* Verdicts of all acts and the state that they make.  *cycle: takings attacked each other. */
 enum err resolve(struct state **out, struct verdict *verdicts, bool *cycle, const struct acts *);
-/* fold(ok ∩ marked). */
-enum err fold_marked(struct state **out, const struct acts *, const struct verdict *, const uint8_t *marks);
+/* Apply those marked and ok from a rank on. */
+enum err fold_marked(struct state *, const struct acts *, const struct verdict *, const uint8_t *marks, size_t rank);
 
 /* ---- struct authority ------------------------------------------------------------------------------------------------- */
 #define STATES_CACHED 16
-struct cached { struct id32 key; struct state *state; uint64_t used; };
+struct cached { struct id32 key; struct state *state; uint64_t used; size_t first; };     /* first: of the first so many in the order */
 struct ending { struct id32 subject; uint32_t act; };   /* a member, or a device revoked, and what ends its rights */
 
 struct authority {
@@ -51,6 +51,7 @@ struct authority {
 };
 enum err authority_settle(struct authority *);          /* resolve if dirty; endings */
 enum err authority_find_endings(struct authority *);
+enum err authority_add_ending(struct authority *, uint32_t act);
 struct acts authority_acts(const struct authority *);
 void authority_forget_states(struct authority *);
 bool ends_rights(const struct verdict *, const struct entry *);         /* does it take rights of data ops from somebody? */

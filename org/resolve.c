@@ -1,14 +1,16 @@
 /* resolve: which acts count, and the state that they make: protocol §3, word for word.
  *
  * What makes it quick: a cut is an act that everything is comparable with.  What is concurrent lies in one segment between two
- * cuts; a past is what comes before the last cut and some of the segment.  A taking put into kept that hits nothing changes
- * nothing, so the next one is chosen without judging all again. */
+ * cuts; a past is what comes before the last cut and some of the segment, and for the next act of a branch the past of the one it
+ * cites and that one: the states at the tips of branches are kept.  A taking put into kept that hits nothing changes nothing, so the
+ * next one is chosen without judging all again. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 #include "org/authority_internal.h"
 
 #define NO_SEGMENT ((uint32_t)-1)
+#define TIPS 32                         /* branches side by side; with more, some states are folded again */
 
 struct taking { uint32_t index; bool attacked, chosen; size_t hits, n_hits; };     /* hits: work->hits[hits..) */
 struct work {
@@ -21,6 +23,9 @@ struct work {
 	uint32_t *hits; size_t n_hits, hits_room;
 	struct state *running, *at_cut; /* of all judged so far; of those up to the last cut */
 	size_t cut_rank;
+	uint32_t *citers;               /* by index: how many of those that cite it are still to be judged */
+	struct { uint32_t index; struct state *after; } tips[TIPS];
+	size_t next_tip;
 };
 
 /* ---- shape ------------------------------------------------------------------------------------------------------------- */
@@ -79,22 +84,15 @@ static enum err apply(struct state *s, bool *effective, const struct acts *acts,
 	return state_apply(s, effective, &deed);
 }
 
-enum err fold_marked(struct state **out, const struct acts *acts, const struct verdict *v, const uint8_t *marks)
+enum err fold_marked(struct state *s, const struct acts *acts, const struct verdict *v, const uint8_t *marks, size_t rank)
 {
 	const uint32_t *order = dag_order(acts->dag);
-	struct state *s = state_new();
-	enum err e = s == NULL ? ERR_NOMEM : OK;
 	bool effective;
 
-	for (size_t r = 0; r < acts->n && e == OK; r++)
+	for (size_t r = rank; r < acts->n; r++)
 		if (marks[order[r]] && v[order[r]].ok)
-			e = apply(s, &effective, acts, v, order[r]);
-	if (e != OK) {
-		state_free(s);
-		s = NULL;
-	}
-	*out = s;
-	return e;
+			TRY(apply(s, &effective, acts, v, order[r]));
+	return OK;
 }
 
 /* past_state of an act within a segment, from that of the last cut. */
@@ -115,6 +113,61 @@ static enum err fold_past(struct state **out, const struct work *w, uint32_t i)
 	return e;
 }
 
+/* ---- the tips of branches ---------------------------------------------------------------------------------------------- */
+static void tips_clear(struct work *w)
+{
+	for (size_t k = 0; k < TIPS; k++) {
+		state_free(w->tips[k].after);
+		w->tips[k].after = NULL;
+	}
+}
+
+static void tip_put(struct work *w, uint32_t i, struct state *after)
+{
+	size_t k = 0;
+
+	while (k < TIPS && w->tips[k].after != NULL)
+		k++;
+	if (k == TIPS)
+		k = w->next_tip++ % TIPS;
+	state_free(w->tips[k].after);
+	w->tips[k].index = i;
+	w->tips[k].after = after;
+}
+
+/* past_state of an act that is not after all before it. */
+static enum err past_apart(struct state **out, struct work *w, uint32_t i)
+{
+	const uint32_t *cites;
+	size_t n = dag_cites(w->acts->dag, i, &cites);
+
+	for (size_t k = 0; n == 1 && k < TIPS; k++) {
+		struct state *after = w->tips[k].after;
+
+		if (after == NULL || w->tips[k].index != cites[0])
+			continue;
+		if (w->citers[cites[0]] == 0)           /* nobody else will ask */
+			w->tips[k].after = NULL;
+		else if ((after = state_clone(after)) == NULL)
+			return ERR_NOMEM;
+		*out = after;
+		return OK;
+	}
+	return fold_past(out, w, i);
+}
+
+static void count_citers(struct work *w)
+{
+	memset(w->citers, 0, w->acts->n * sizeof *w->citers);
+	for (uint32_t i = 0; i < w->acts->n; i++) {
+		const uint32_t *cites;
+		size_t n = dag_cites(w->acts->dag, i, &cites);
+
+		for (size_t k = 0; k < n; k++)
+			w->citers[cites[k]]++;
+	}
+}
+
 /* ---- judging all ------------------------------------------------------------------------------------------------------- */
 static bool hit_by_kept(const struct work *w, uint32_t i)
 {
@@ -124,46 +177,72 @@ static bool hit_by_kept(const struct work *w, uint32_t i)
 	return false;
 }
 
-static enum err judge_at(struct work *w, uint32_t i)
+static void judge_in(struct work *w, const struct state *past, uint32_t i)
 {
 	struct verdict *v = &w->v[i];
-	struct state *apart = NULL;
-	enum err e;
 
-	if (v->kept) {
-		v->ok = true;
+	v->ok = v->kept || (judge(v, past, w->acts->entries[i]) == OK && !hit_by_kept(w, i));
+}
+
+static enum err judge_apart(struct work *w, uint32_t i)
+{
+	struct state *past;
+	bool effective;
+
+	TRY(past_apart(&past, w, i));
+	judge_in(w, past, i);
+	if (w->citers[i] == 0) {
+		state_free(past);
 		return OK;
 	}
-	if (!dag_is_after_all_before(w->acts->dag, i) && (e = fold_past(&apart, w, i)) != OK)
-		return e;
-	e = judge(v, apart != NULL ? apart : w->running, w->acts->entries[i]);
-	state_free(apart);
-	v->ok = e == OK && !hit_by_kept(w, i);
+	if (w->v[i].ok && apply(past, &effective, w->acts, w->v, i) != OK) {
+		state_free(past);
+		return ERR_NOMEM;
+	}
+	tip_put(w, i, past);
+	return OK;
+}
+
+static enum err judge_at(struct work *w, uint32_t i)
+{
+	const uint32_t *cites;
+	size_t n = dag_cites(w->acts->dag, i, &cites);
+
+	for (size_t k = 0; k < n; k++)
+		w->citers[cites[k]]--;
+	if (!dag_is_after_all_before(w->acts->dag, i))
+		TRY(judge_apart(w, i));
+	else
+		judge_in(w, w->running, i);
+	return w->v[i].ok ? apply(w->running, &w->v[i].effective, w->acts, w->v, i) : OK;
+}
+
+/* What follows a cut may be concurrent with each other, not with it. */
+static enum err pass_cut(struct work *w, size_t r)
+{
+	tips_clear(w);
+	state_free(w->at_cut);
+	w->at_cut = NULL;
+	w->cut_rank = r;
+	if (r + 1 < w->acts->n && w->segment[w->order[r + 1]] != NO_SEGMENT && (w->at_cut = state_clone(w->running)) == NULL)
+		return ERR_NOMEM;
 	return OK;
 }
 
 /* ok, for the present kept. */
 static enum err judge_all(struct work *w)
 {
-	enum err e = OK;
-
 	state_free(w->running);
 	if ((w->running = state_new()) == NULL)
 		return ERR_NOMEM;
-	for (size_t r = 0; r < w->acts->n && e == OK; r++) {
-		uint32_t i = w->order[r];
-
-		if ((e = judge_at(w, i)) == OK && w->v[i].ok)
-			e = apply(w->running, &w->v[i].effective, w->acts, w->v, i);
-		if (e != OK || w->segment[i] != NO_SEGMENT)
-			continue;
-		state_free(w->at_cut);                  /* what follows may be concurrent with each other, not with this */
-		w->at_cut = NULL;
-		w->cut_rank = r;
-		if (r + 1 < w->acts->n && w->segment[w->order[r + 1]] != NO_SEGMENT && (w->at_cut = state_clone(w->running)) == NULL)
-			e = ERR_NOMEM;
+	count_citers(w);
+	tips_clear(w);
+	for (size_t r = 0; r < w->acts->n; r++) {
+		TRY(judge_at(w, w->order[r]));
+		if (w->segment[w->order[r]] == NO_SEGMENT)
+			TRY(pass_cut(w, r));
 	}
-	return e;
+	return OK;
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------------- */
@@ -276,7 +355,8 @@ enum err resolve(struct state **out, struct verdict *verdicts, bool *cycle, cons
 	w.segment = mem_array(acts->n, sizeof *w.segment);
 	w.kept = mem_array(acts->n, sizeof *w.kept);
 	w.c = mem_array(acts->n, sizeof *w.c);
-	if (w.rank != NULL && w.segment != NULL && w.kept != NULL && w.c != NULL)
+	w.citers = mem_array(acts->n, sizeof *w.citers);
+	if (w.rank != NULL && w.segment != NULL && w.kept != NULL && w.c != NULL && w.citers != NULL)
 		e = resolve_in(&w, cycle);
 	if (e == OK) {
 		*out = w.running;
@@ -284,10 +364,12 @@ enum err resolve(struct state **out, struct verdict *verdicts, bool *cycle, cons
 	}
 	state_free(w.running);
 	state_free(w.at_cut);
+	tips_clear(&w);
 	mem_free(w.rank);
 	mem_free(w.segment);
 	mem_free(w.kept);
 	mem_free(w.c);
+	mem_free(w.citers);
 	mem_free(w.hits);
 	return e;
 }

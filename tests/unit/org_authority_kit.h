@@ -118,7 +118,10 @@ KIT struct id32 put(struct world *w, const struct key *by, enum act_author type,
 	assert_int_equal(act_make(&w->acts[w->n].bytes, &act, by->secret), OK);
 	w->acts[w->n].id = act.id;
 	assert_int_equal(authority_add(w->a, &added, buf_slice(&w->acts[w->n].bytes)), OK);
-	w->n++;
+	if (added)
+		w->n++;
+	else                                    /* the same once more */
+		buf_free(&w->acts[w->n].bytes);
 	buf_free(&b);
 	return act.id;
 }
