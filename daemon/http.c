@@ -128,7 +128,7 @@ void http_reply(struct http *h, uint64_t token, const struct reply *reply)
 {
 	struct request *r = http_find(h, token);
 
-	if (r == NULL)
+	if (r == NULL || r->then == NULL)
 		return;
 	r->token = 0;
 	r->then(r, reply);
