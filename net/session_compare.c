@@ -105,7 +105,7 @@ static void ask_roots(struct session *s, const struct net_out *out, struct space
 void session_begin(struct session *s, const struct net_out *out, struct space *sp)
 {
 	sp->compare_at = 0;
-	sp->stalls = sp->silences = sp->reasks = 0;
+	sp->stalls = sp->silences = sp->reasks = sp->journals = 0;
 	sp->has_round = false;
 	sp->since_tried = 0;
 	sp->visited = 0;
@@ -128,7 +128,7 @@ static void end(struct session *s, struct space *sp)
 	session_held_forget(s, &sp->shown.space);
 	sp->phase = PHASE_IDLE;
 	sp->end_ms = s->now;
-	sp->stalls = sp->silences = sp->reasks = 0;
+	sp->stalls = sp->silences = sp->reasks = sp->journals = 0;
 	sp->has_round = false;
 	sp->since_tried = 0;
 	sp->visited = 0;
@@ -392,6 +392,17 @@ static bool try_since(struct session *s, const struct net_out *out, struct space
 	sp->phase = PHASE_SINCE;
 	sp->active_ms = s->now;
 	ask_since(s, out, sp, cursor);
+	return true;
+}
+
+bool session_read_journal(struct session *s, const struct net_out *out, struct space *sp)
+{
+	if (sp->journals++ >= ROUNDS_MAX)
+		return false;
+	session_forget(s, sp);
+	sp->phase = PHASE_SINCE;
+	sp->active_ms = s->now;
+	ask_since(s, out, sp, 0);
 	return true;
 }
 

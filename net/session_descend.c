@@ -238,6 +238,9 @@ static enum err compare_node(struct session *s, struct space *sp, const struct n
 
 static void go_on(struct session *s, const struct net_out *out, struct space *sp)
 {
+	/* The trie names acts in no order.  So many could not be held until what they cite has come. */
+	if (sp->section == NET_AUTHORITY && sp->unsent >= HELD_MAX && session_read_journal(s, out, sp))
+		return;
 	if (sp->spilled)
 		session_forget_paths(s, sp);
 	if (sp->unsent >= WANTS_PER_FRAME)

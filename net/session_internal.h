@@ -82,7 +82,7 @@ struct space {
 	bool peer_authority_only, lane_told;    /* the peer told us, we told it, that data is not for it */
 	uint64_t peer_cursor;           /* our journal, up to which the peer has everything; 0 unknown */
 	unsigned since_tried;           /* bits of sections, and SINCE_CURSOR */
-	unsigned stalls, silences, reasks, polls;
+	unsigned stalls, silences, reasks, polls, journals;
 	struct id32 round[4];           /* our and their roots at the last decision */
 	bool has_round;
 	enum err refused;               /* the last thing that we could not take from it */
@@ -155,6 +155,8 @@ void session_heard(struct session *, struct space *, uint64_t journal, size_t ch
 enum err session_on_roots(struct session *, const struct net_out *, struct space *, const struct net_message *);
 enum err session_on_since(struct session *, const struct net_out *, struct space *, const struct net_message *);
 enum err session_on_slots(struct session *, const struct net_out *, struct space *, const struct net_message *);
+/* Read the peer's whole journal, which names acts parents first; false: that was tried too often. */
+bool session_read_journal(struct session *, const struct net_out *, struct space *);
 void session_to_settle(struct session *, const struct net_out *, struct space *);   /* enters the phase */
 void session_settle(struct session *, const struct net_out *, struct space *);      /* has everything come? */
 void session_silent(struct session *, const struct net_out *, struct space *);

@@ -77,7 +77,7 @@ static inline struct record toy_statement(const struct id32 *space, const struct
 
 /* The op after prev (NULL: the first), stored form. */
 static inline struct record toy_op(const struct id32 *space, const struct author *by, uint64_t incarnation, const struct op *prev, size_t len,
-	uint32_t salt)
+	uint32_t salt, const struct id32 *head)
 {
 	struct op op = { .space = *space, .device = by->id, .incarnation = incarnation, .seq = prev ? prev->seq + 1 : 1,
 		.hlc = (prev ? prev->hlc : 1000) + 1 + salt, .n_heads = 1, .kind = 3 };
@@ -86,7 +86,7 @@ static inline struct record toy_op(const struct id32 *space, const struct author
 
 	if (prev != NULL)
 		op.prev = prev->id;
-	op.heads[0] = *space;
+	op.heads[0] = *head;
 	put_u32(plain, salt);
 	assert_int_equal(op_seal(&op, &body, SLICE(plain, len + 4), NULL), OK);
 	op_sign(&op, by->secret);

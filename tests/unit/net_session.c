@@ -39,6 +39,15 @@ static void statements(struct toy *t, uint32_t from, uint32_t to, uint64_t count
 	t->n_changes = 0;
 }
 
+static void pair(struct world *w, struct toy *a, struct toy *b, bool a_dials)
+{
+	replica(a, 'a'), replica(b, 'b');
+	world_init(w, 1);
+	assert_true(a_dials ? world_connect(w, a, b) : world_connect(w, b, a));
+	world_settle(w);
+	assert_true(world_in_sync(w));
+}
+
 static size_t sent(const struct world *w, enum net_type type)
 {
 	size_t n = 0;
@@ -199,6 +208,31 @@ static void authority_comes_first_and_parents_first(void **state)
 	}
 }
 
+/* More acts than a session holds back: each round gets further. */
+static void very_many_acts_come_in_rounds(void **state)
+{
+	enum { ACTS = 9000 };
+	struct toy a, b;
+	struct world w;
+	struct id32 last = space;
+
+	(void)state;
+	replica(&a, 'a'), replica(&b, 'b');
+	for (uint32_t i = 0; i < ACTS; i++) {
+		struct record r = toy_act(&space, &founder, &last, 1, i);
+
+		last = r.id;
+		toy_put_act(&a, r);
+	}
+	a.n_changes = 0;
+	world_init(&w, 1);
+	assert_true(world_connect(&w, &b, &a));
+	run_and_report("9,000 acts in a chain, by descent", &w);
+	assert_true(toy_equal(&a, &b) && world_in_sync(&w));
+	world_disconnect(&w);
+	toy_free(&a), toy_free(&b);
+}
+
 static void acts_come_in_a_lattice(void **state)
 {
 	struct toy a, b;
@@ -320,16 +354,26 @@ static void a_journal_that_does_not_help_is_followed_by_the_descent(void **state
 	toy_free(&a), toy_free(&b);
 }
 
-/* ---- live ---- */
-
-static void pair(struct world *w, struct toy *a, struct toy *b, bool a_dials)
+static void a_peer_without_a_journal_is_walked(void **state)
 {
-	replica(a, 'a'), replica(b, 'b');
-	world_init(w, 1);
-	assert_true(a_dials ? world_connect(w, a, b) : world_connect(w, b, a));
-	world_settle(w);
-	assert_true(world_in_sync(w));
+	struct toy a, b;
+	struct world w;
+
+	(void)state;
+	pair(&w, &a, &b, true);
+	world_disconnect(&w);
+	statements(&a, 0, 20, 1), statements(&b, 20, 40, 1);
+	a.no_journal = b.no_journal = true;
+	world_init(&w, 1);
+	assert_true(world_connect(&w, &a, &b));
+	world_settle(&w);
+	assert_true(toy_equal(&a, &b) && world_in_sync(&w));
+	assert_int_equal(sent(&w, NET_SINCE), 1);
+	world_disconnect(&w);
+	toy_free(&a), toy_free(&b);
 }
+
+/* ---- live ---- */
 
 static void a_change_is_pushed_and_acknowledged(void **state)
 {
@@ -506,6 +550,66 @@ static void a_ring_is_in_sync_without_a_timer(void **state)
 		toy_free(&t[k]);
 }
 
+/* An op came before the act that it cites: the act is asked for, then the op comes again. */
+static void an_op_before_its_act_comes_again(void **state)
+{
+	(void)state;
+	for (int dials = 0; dials < 2; dials++) {
+		struct toy a, b;
+		struct world w;
+		struct end *to;
+		struct record r = toy_act(&space, &founder, &space, 1, 1);
+		struct id32 head = r.id;
+
+		pair(&w, &a, &b, dials);
+		to = &w.end[dials ? 1 : 0];
+		world_run(&w, 2000);
+		to->deaf = true;
+		toy_put_act(&a, r);
+		world_announce(&w, &a, NULL);
+		to->deaf = false;
+		for (uint32_t i = 0; i < 3; i++)
+			toy_write_under(&a, &author[1], 7, 10, i, &head);
+		world_announce(&w, &a, NULL);
+		world_run(&w, 4000);
+		assert_true(b.missing > 0);
+		assert_true(toy_equal(&a, &b) && world_in_sync(&w));
+		world_disconnect(&w);
+		toy_free(&a), toy_free(&b);
+	}
+}
+
+/* A full disk is this machine's fault: the error is passed on, and the session goes on when there is room again. */
+static void what_cannot_be_stored_now_is_taken_later(void **state)
+{
+	static const enum err errors[] = { ERR_FULL, ERR_MAPFULL, ERR_IO, ERR_NOMEM };
+
+	(void)state;
+	for (size_t k = 0; k < 40; k++) {
+		struct toy a, b;
+		struct world w;
+
+		replica(&a, 'a'), replica(&b, 'b');
+		toy_put_act(&a, toy_act(&space, &founder, &space, 1, 1));
+		toy_write(&a, &author[1], 7, 10, 1);
+		statements(&a, 0, 5, 1);
+		a.n_changes = 0;
+		world_init(&w, 1);
+		assert_true(k % 2 ? world_connect(&w, &b, &a) : world_connect(&w, &a, &b));
+		b.fail = errors[k / 10];
+		b.fail_count = 1 + k % 10 / 2;
+		world_run(&w, 20000);
+		assert_int_equal(w.end[k % 2 ? 0 : 1].closed, errors[k / 10] == ERR_NOMEM ? OK : errors[k / 10]);
+		world_compare(&w);
+		world_run(&w, 20000);
+		assert_int_equal(b.fail_count, 0);
+		assert_true(toy_equal(&a, &b) && world_in_sync(&w));
+		assert_int_equal(session_counters(w.end[k % 2 ? 0 : 1].session)->refused, 0);
+		world_disconnect(&w);
+		toy_free(&a), toy_free(&b);
+	}
+}
+
 static void a_pending_peer_is_asked_again(void **state)
 {
 	struct toy a, b;
@@ -572,6 +676,71 @@ static void forks_end_without_a_loop(void **state)
 		world_disconnect(&w);
 		toy_free(&a), toy_free(&b);
 	}
+}
+
+/* Two proofs of forks of one log: the lower seq stays, then the smaller id. */
+static void the_smallest_fork_proof_wins(void **state)
+{
+	(void)state;
+	for (uint32_t k = 0; k < 6; k++) {
+		struct toy t[3], other[2];
+		struct world w;
+
+		for (uint32_t i = 0; i < 3; i++) {
+			replica(&t[i], (uint8_t)('a' + i));
+			for (uint32_t n = 0; n < 20; n++)
+				toy_write(&t[i], &author[1], 7, 10, n < (i == 2 && k < 3 ? 10u : 5u) ? 0 : i + 1);
+			t[i].n_changes = 0;
+		}
+		for (int i = 0; i < 2; i++) {           /* a learns of one fork, b of the other */
+			replica(&other[i], (uint8_t)('x' + i));
+			world_init(&w, 1);
+			for (uint32_t n = 0; n < 20; n++)
+				toy_write(&other[i], &author[1], 7, 10, n < (i == 0 ? 5 : 10) ? (n < 5 ? 0 : 1 + (uint32_t)i) : 9);
+			other[i].n_changes = 0;
+			assert_true(world_connect(&w, &t[i], &other[i]));
+			world_run(&w, 5000);
+			assert_true(toy_equal(&t[i], &other[i]));
+			world_disconnect(&w);
+			toy_free(&other[i]);
+		}
+		world_init(&w, 1);
+		assert_true(k % 2 ? world_connect(&w, &t[0], &t[1]) : world_connect(&w, &t[1], &t[0]));
+		assert_true(world_connect(&w, &t[1], &t[2]));
+		world_run(&w, 10000);
+		world_compare(&w);
+		world_run(&w, 10000);
+		assert_true(toy_equal(&t[0], &t[1]) && toy_equal(&t[1], &t[2]) && world_in_sync(&w));
+		world_disconnect(&w);
+		for (int i = 0; i < 3; i++)
+			toy_free(&t[i]);
+	}
+}
+
+static void refused_acts_end_after_three_rounds(void **state)
+{
+	struct toy a, b;
+	struct world w;
+	struct id32 last = space;
+
+	(void)state;
+	replica(&a, 'a'), replica(&b, 'b');
+	for (uint32_t i = 0; i < 5; i++) {
+		struct record r = toy_act(&space, &founder, &last, 1, i);
+
+		last = r.id;
+		toy_put_act(&a, r);
+	}
+	a.n_changes = 0;
+	b.refuse_acts = true;
+	world_init(&w, 1);
+	assert_true(world_connect(&w, &b, &a));
+	world_settle(&w);
+	assert_int_equal(end_space(&w.end[0]).why, ERR_DENIED);
+	assert_false(end_space(&w.end[0]).busy);
+	assert_true(session_counters(w.end[0].session)->refused >= 15);
+	world_disconnect(&w);
+	toy_free(&a), toy_free(&b);
 }
 
 static void what_is_refused_ends_after_three_rounds(void **state)
@@ -1087,10 +1256,12 @@ int main(void)
 		cmocka_unit_test(disjoint_replicas_become_one),
 		cmocka_unit_test(few_against_many),
 		cmocka_unit_test(authority_comes_first_and_parents_first),
+		cmocka_unit_test(very_many_acts_come_in_rounds),
 		cmocka_unit_test(acts_come_in_a_lattice),
 		cmocka_unit_test(a_known_peer_is_asked_what_changed),
 		cmocka_unit_test(long_journals_come_in_parts),
 		cmocka_unit_test(a_journal_that_does_not_help_is_followed_by_the_descent),
+		cmocka_unit_test(a_peer_without_a_journal_is_walked),
 		cmocka_unit_test(a_change_is_pushed_and_acknowledged),
 		cmocka_unit_test(a_burst_of_changes_needs_no_reconciliation),
 		cmocka_unit_test(a_lost_frame_is_noticed_by_the_next),
@@ -1098,9 +1269,13 @@ int main(void)
 		cmocka_unit_test(a_run_after_a_lost_one_is_asked_for_once),
 		cmocka_unit_test(an_act_that_comes_too_early_waits),
 		cmocka_unit_test(a_ring_is_in_sync_without_a_timer),
+		cmocka_unit_test(an_op_before_its_act_comes_again),
+		cmocka_unit_test(what_cannot_be_stored_now_is_taken_later),
 		cmocka_unit_test(a_pending_peer_is_asked_again),
 		cmocka_unit_test(an_idle_session_only_beats),
 		cmocka_unit_test(forks_end_without_a_loop),
+		cmocka_unit_test(the_smallest_fork_proof_wins),
+		cmocka_unit_test(refused_acts_end_after_three_rounds),
 		cmocka_unit_test(what_is_refused_ends_after_three_rounds),
 		cmocka_unit_test(a_peer_that_sends_nothing_it_promised),
 		cmocka_unit_test(a_deaf_peer_is_given_up),

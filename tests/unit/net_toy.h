@@ -34,7 +34,9 @@ struct toy {
 	size_t n_changes, cap_changes;
 	struct { struct id32 peer; struct id16 nonce; uint64_t journal; } cursor[8];
 	size_t n_cursors, cursor_writes;
-	bool pending, unknown, no_data, refuse_statements, silent_content;
+	bool pending, unknown, no_data, refuse_statements, refuse_acts, silent_content, no_journal;
+	enum err fail;                  /* the next fail_count things are not taken, for this reason */
+	size_t fail_count;
 	struct toy *next;               /* of another space, same device */
 	size_t takes, missing;
 };
@@ -394,6 +396,12 @@ static enum err toy_take_act(void *arg, const struct id32 *peer, const struct ac
 
 	(void)peer;
 	t->takes++;
+	if (t->fail_count > 0) {
+		t->fail_count--;
+		return t->fail;
+	}
+	if (t->refuse_acts && peer != NULL)
+		return ERR_DENIED;
 	for (size_t i = 0; i < a->n_cites; i++) {
 		slot_act(&slot, &a->cites[i]);
 		if (toy_find(t, SLICE(slot.key, slot.key_len)) == NULL) {
@@ -428,7 +436,8 @@ static void toy_add_fork(struct toy *t, const struct op *a, size_t n_a, const st
 
 	slot_fork(&fork, &a->device, a->incarnation, a->seq, in_order ? &a->id : &b->id);
 	f = toy_entry(t, &fork);
-	if (f->n == 0 || a->seq < f->slot.version) {
+	if (f->n == 0 || a->seq < f->slot.version
+			|| (a->seq == f->slot.version && id32_compare(in_order ? &a->id : &b->id, &f->slot.id) < 0)) {
 		entry_clear(f);
 		entry_add(f, in_order ? toy_piece(a, n_a) : toy_piece(b, n_b));
 		entry_add(f, in_order ? toy_piece(b, n_b) : toy_piece(a, n_a));
@@ -490,6 +499,18 @@ static enum err toy_take_run(void *arg, const struct id32 *peer, const struct ru
 
 	(void)peer, (void)bytes;
 	t->takes++;
+	if (t->fail_count > 0) {
+		t->fail_count--;
+		return t->fail;
+	}
+	for (size_t i = 0; i < run->n; i++)
+		for (size_t k = 0; k < run->ops[i].n_heads; k++) {
+			slot_act(&slot, &run->ops[i].heads[k]);
+			if (toy_find(t, SLICE(slot.key, slot.key_len)) == NULL) {
+				t->missing++;
+				return ERR_MISSING;
+			}
+		}
 	slot_log(&slot, &run->device, run->incarnation, 0, &none);
 	e = toy_find(t, SLICE(slot.key, slot.key_len));
 	if (run->first_seq > (e == NULL ? 0 : e->n) + 1 && !(e != NULL && e->bound != 0 && run->first_seq >= e->bound)) {
@@ -520,6 +541,10 @@ static enum err toy_take_statement(void *arg, const struct id32 *peer, const str
 
 	(void)peer;
 	t->takes++;
+	if (t->fail_count > 0) {
+		t->fail_count--;
+		return t->fail;
+	}
 	if (t->refuse_statements)
 		return ERR_DENIED;
 	slot_statement(&slot, s);
@@ -536,8 +561,14 @@ static enum err toy_take_statement(void *arg, const struct id32 *peer, const str
 static enum err toy_take_fork(void *arg, const struct id32 *peer, const struct run *a, struct slice a_bytes, const struct run *b,
 	struct slice b_bytes)
 {
+	struct toy *t = toy_of(arg, &a->space);
+
 	(void)peer, (void)a_bytes, (void)b_bytes;
-	toy_add_fork(toy_of(arg, &a->space), a->ops, a->n, b->ops, b->n);
+	if (t->fail_count > 0) {
+		t->fail_count--;
+		return t->fail;
+	}
+	toy_add_fork(t, a->ops, a->n, b->ops, b->n);
 	return OK;
 }
 
@@ -582,6 +613,10 @@ static enum err toy_since(void *arg, const struct id32 *space, uint64_t journal,
 	enum err e = OK;
 
 	*covered = journal;
+	if (t->no_journal) {
+		free(sorted);
+		return ERR_NOTFOUND;
+	}
 	for (size_t i = 0; i < t->n; i++)
 		if (t->entry[i]->journal > journal)
 			sorted[n++] = t->entry[i];
@@ -648,8 +683,9 @@ static void toy_put_statement(struct toy *t, struct record r)
 	free(r.bytes);
 }
 
-/* One op more in a log of this replica. */
-static void toy_write(struct toy *t, const struct author *by, uint64_t incarnation, size_t len, uint32_t salt)
+/* One op more in a log of this replica, under an act. */
+static void toy_write_under(struct toy *t, const struct author *by, uint64_t incarnation, size_t len, uint32_t salt,
+	const struct id32 *head)
 {
 	struct id32 none = {{0}};
 	struct slot slot;
@@ -660,8 +696,13 @@ static void toy_write(struct toy *t, const struct author *by, uint64_t incarnati
 	e = toy_entry(t, &slot);
 	if (e->n > 0)
 		assert_int_equal(op_load(&prev, SLICE(e->record[e->n - 1].bytes, e->record[e->n - 1].len)), OK);
-	entry_add(e, toy_op(&t->space, by, incarnation, e->n > 0 ? &prev : NULL, len, salt));
+	entry_add(e, toy_op(&t->space, by, incarnation, e->n > 0 ? &prev : NULL, len, salt, head));
 	toy_changed(t, e, e->n, &e->record[e->n - 1].id);
+}
+
+static void toy_write(struct toy *t, const struct author *by, uint64_t incarnation, size_t len, uint32_t salt)
+{
+	toy_write_under(t, by, incarnation, len, salt, &t->space);
 }
 
 static void toy_init(struct toy *t, const struct id32 *space, uint8_t name)

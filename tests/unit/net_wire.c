@@ -60,7 +60,7 @@ static struct slice keep(struct record r)
 
 static struct slice single_run(uint32_t salt)
 {
-	struct record stored = toy_op(&space, &by, 9, NULL, 10, salt);
+	struct record stored = toy_op(&space, &by, 9, NULL, 10, salt, &space);
 	struct op op;
 	struct buf out = {0};
 
@@ -622,7 +622,7 @@ static void a_fork_is_two_runs_from_one_prev_in_order(void **state)
 	n.u.fork.b_bytes = m.u.fork.b_bytes;            /* the same twice */
 	assert_int_equal(check_message(n), ERR_MALFORMED);
 	for (int k = 0; k < 2; k++) {                   /* another device, another incarnation */
-		stored = toy_op(&space, k == 0 ? &other : &by, k == 0 ? 9 : 10, NULL, 10, 3);
+		stored = toy_op(&space, k == 0 ? &other : &by, k == 0 ? 9 : 10, NULL, 10, 3, &space);
 		assert_int_equal(op_load(&op, SLICE(stored.bytes, stored.len)), OK);
 		assert_int_equal(run_encode(&run, &op, 1), OK);
 		n = m;
