@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/decimal.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/cli.h"
 
 /* popt takes "-5" for an option and expands "!#:+" inside values.  A guard character in front hides both; it is taken out again. */
@@ -74,7 +75,7 @@ static size_t add_specs(struct poptOption *table, const struct option_spec **spe
 }
 
 /* "-x" alone or "--name" of what popt points at; popt would show the guard and the value too. */
-static void complain(char *why, poptContext popt, int code)
+static void explain(char *why, poptContext popt, int code)
 {
 	char *bad = unguard(poptBadOption(popt, POPT_BADOPTION_NOALIAS));
 
@@ -90,6 +91,18 @@ static void complain(char *why, poptContext popt, int code)
 		snprintf(why, WHY, "%.100s: %.80s", safe(bad), poptStrerror(code));
 }
 
+/* Everything but the name of a file goes into JSON. */
+static bool check_text(char *why, const char *text, const char *kind)
+{
+	if (text == NULL)
+		snprintf(why, WHY, "Out of memory");
+	else if (!text_valid(slice_of(text)) && (kind == NULL || (strcmp(kind, "FILE") != 0 && strcmp(kind, "DIR") != 0)))
+		snprintf(why, WHY, "\"%.100s\" is not well-formed UTF-8 text", safe(text));
+	else
+		return true;
+	return false;
+}
+
 static bool take_options(struct args *a, char *why, poptContext popt, const struct option_spec **specs)
 {
 	int code;
@@ -100,20 +113,18 @@ static bool take_options(struct args *a, char *why, poptContext popt, const stru
 		v->spec = specs[code - 1];
 		v->text = v->spec->value == NULL ? "" : text != NULL ? unguard(text) : NULL;
 		free(text);                     /* popt's own malloc */
-		if (v->text == NULL) {
-			snprintf(why, WHY, "Out of memory");
+		if (!check_text(why, v->text, v->spec->value))
 			return false;
-		}
 	}
 	if (code < -1)
-		complain(why, popt, code);
+		explain(why, popt, code);
 	return code == -1;
 }
 
-static bool take_words(struct args *a, const char **left)
+static bool take_words(struct args *a, char *why, const char **left)
 {
 	for (; left != NULL && *left != NULL; left++)
-		if ((a->words[a->n_words++] = unguard(*left)) == NULL)
+		if (!check_text(why, a->words[a->n_words++] = unguard(*left), NULL))
 			return false;
 	return true;
 }
@@ -140,11 +151,7 @@ bool args_parse(struct args *a, char *why, int n, char **argv, const struct opti
 		snprintf(why, WHY, "Out of memory");
 		return false;
 	}
-	ok = take_options(a, why, popt, specs);
-	if (ok && !take_words(a, poptGetArgs(popt))) {
-		snprintf(why, WHY, "Out of memory");
-		ok = false;
-	}
+	ok = take_options(a, why, popt, specs) && take_words(a, why, poptGetArgs(popt));
 	poptFreeContext(popt);
 	return ok;
 }

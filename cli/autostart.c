@@ -31,7 +31,7 @@ static void running_socket(char socket[PATHS_SOCKET_MAX + 1], const struct paths
 		return;
 	n = read(fd, text, sizeof text);
 	close(fd);
-	if (n > 0 && paths_lock_parse(&pid, socket, SLICE(text, n)) != OK)
+	if (n > 0 && paths_lock_parse(&pid, socket, SLICE(text, (size_t)n)) != OK)
 		socket[0] = '\0';
 }
 

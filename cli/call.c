@@ -82,11 +82,11 @@ static int connected(struct cli *c)
 		return code;
 	e = daemon_connect(&c->http, &c->paths, why);
 	if (e == ERR_NOTFOUND && c->no_autostart)
-		return fail(EXIT_NO_DAEMON, "No cairnd runs on %s: start it with cairnd --home DIR, or leave off --no-autostart",
+		return complain(EXIT_NO_DAEMON, "No cairnd runs on %s: start it with cairnd --home DIR, or leave off --no-autostart",
 			safe(c->paths.dir));
 	if (e == ERR_NOTFOUND)
 		e = daemon_start(&c->http, &c->started, &c->paths, why);
-	return e == OK ? EXIT_DONE : fail(EXIT_NO_DAEMON, "%s", safe(why));
+	return e == OK ? EXIT_DONE : complain(EXIT_NO_DAEMON, "%s", safe(why));
 }
 
 /* ---- answers ---- */
@@ -138,7 +138,7 @@ static int refused(struct cli *c, int status, const json_t *answer)
 		message = safe(code);
 	if (message[0] == '\0')
 		message = keep_printf("cairnd answered with HTTP status %d and no reason", status);
-	fail(end, "%s", message);
+	complain(end, "%s", message);
 	print_candidates(list != NULL ? list : json_object_get(answer, "candidates"));
 	hint(c, text_of(error, "hint"));
 	return end;
@@ -149,11 +149,11 @@ static int broken(struct cli *c, enum err e, long timeout_ms)
 	const char *dir = safe(c->paths.dir);
 
 	switch (e) {
-	case ERR_BUSY: return fail(EXIT_NO_DAEMON, "cairnd did not answer within %ld s: see %s", (timeout_ms + 999) / 1000, safe(c->paths.log));
+	case ERR_BUSY: return complain(EXIT_NO_DAEMON, "cairnd did not answer within %ld s: see %s", (timeout_ms + 999) / 1000, safe(c->paths.log));
 	case ERR_NOMEM: return no_memory();
-	case ERR_TOOBIG: return fail(EXIT_FAILED, "The answer of cairnd is too large: ask for less");
-	case ERR_MALFORMED: return fail(EXIT_FAILED, "What listens in %s does not speak HTTP", dir);
-	default: return fail(EXIT_NO_DAEMON, "cairnd in %s went away before it answered: see %s", dir, safe(c->paths.log));
+	case ERR_TOOBIG: return complain(EXIT_FAILED, "The answer of cairnd is too large: ask for less");
+	case ERR_MALFORMED: return complain(EXIT_FAILED, "What listens in %s does not speak HTTP", dir);
+	default: return complain(EXIT_NO_DAEMON, "cairnd in %s went away before it answered: see %s", dir, safe(c->paths.log));
 	}
 }
 
@@ -164,7 +164,7 @@ static int take_answer(struct cli *c, json_t **out, const struct http_response *
 		json_loadb((const char *)r->body.data, r->body.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
 	if (answer == NULL && r->status < 400)
-		return fail(EXIT_FAILED, "The answer of cairnd is no JSON: is it of another version?");
+		return complain(EXIT_FAILED, "The answer of cairnd is no JSON: is it of another version?");
 	keep_json(answer);
 	if (r->status < 200 || r->status >= 300)
 		return refused(c, r->status, answer);
@@ -184,7 +184,7 @@ int call_for(struct cli *c, json_t **out, const char *method, const char *path, 
 		text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15));
 		json_decref(body);
 		if (text == NULL)
-			return fail(EXIT_WRONG, "The arguments are not well-formed UTF-8 text");
+			return complain(EXIT_WRONG, "The arguments are not well-formed UTF-8 text");
 	}
 	if ((code = connected(c)) == EXIT_DONE) {
 		e = http_exchange(c->http, &response, method, path, text == NULL ? SLICE(NULL, 0) : slice_of(text), timeout_ms);
@@ -226,7 +226,7 @@ int finish(struct cli *c, int code, json_t *answer)
 	if (code == EXIT_DONE)
 		say("%s", message[0] != '\0' ? message : "Done.");
 	else
-		fail(code, "%s", message[0] != '\0' ? message : "Waiting for a peer; cairnd goes on by itself");
+		complain(code, "%s", message[0] != '\0' ? message : "Waiting for a peer; cairnd goes on by itself");
 	hint(c, next);
 	return code;
 }
@@ -253,15 +253,15 @@ bool add_pairs(struct cli *c, json_t *body, size_t from)
 		const char *key, *value, *word = c->args.words[i];
 
 		if (!args_pair(&key, &value, word)) {
-			fail(EXIT_WRONG, "\"%s\" is not KEY=VALUE; put quotes around text with spaces", safe(word));
+			complain(EXIT_WRONG, "\"%s\" is not KEY=VALUE; put quotes around text with spaces", safe(word));
 			return false;
 		}
 		if (json_object_get(body, key) != NULL) {
-			fail(EXIT_WRONG, "%s is given twice", safe(key));
+			complain(EXIT_WRONG, "%s is given twice", safe(key));
 			return false;
 		}
 		if (json_object_set_new(body, key, value[0] == '\0' ? json_null() : json_string(value)) != 0) {
-			fail(EXIT_WRONG, "%s is not well-formed UTF-8 text", safe(key));
+			complain(EXIT_WRONG, "%s is not well-formed UTF-8 text", safe(key));
 			return false;
 		}
 	}

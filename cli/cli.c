@@ -14,7 +14,7 @@
 
 /* ---- ends ---- */
 
-int fail(int code, const char *format, ...)
+int complain(int code, const char *format, ...)
 {
 	va_list args;
 
@@ -29,7 +29,7 @@ int fail(int code, const char *format, ...)
 
 int no_memory(void)
 {
-	return fail(EXIT_FAILED, "Out of memory: close something and try again");
+	return complain(EXIT_FAILED, "Out of memory: close something and try again");
 }
 
 void hint(const struct cli *c, const char *text)
@@ -141,12 +141,12 @@ int cli_paths(struct cli *c)
 	if (c->paths.dir[0] != '\0')
 		return EXIT_DONE;
 	if (c->home != NULL && c->home[0] == '\0')
-		return fail(EXIT_WRONG, "--home needs a directory");
+		return complain(EXIT_WRONG, "--home needs a directory");
 	switch (e = paths_compute(&c->paths, &env)) {
 	case OK: return EXIT_DONE;
-	case ERR_MISSING: return fail(EXIT_WRONG, "HOME is not set: say with --home DIR or CAIRN_HOME where Cairn keeps its data");
-	case ERR_TOOBIG: return fail(EXIT_WRONG, "The path of the home is longer than %d bytes: choose a shorter one", PATHS_DIR_MAX);
-	default: return fail(EXIT_WRONG, "The working directory cannot be found (%s): give --home an absolute path", err_text(e));
+	case ERR_MISSING: return complain(EXIT_WRONG, "HOME is not set: say with --home DIR or CAIRN_HOME where Cairn keeps its data");
+	case ERR_TOOBIG: return complain(EXIT_WRONG, "The path of the home is longer than %d bytes: choose a shorter one", PATHS_DIR_MAX);
+	default: return complain(EXIT_WRONG, "The working directory cannot be found (%s): give --home an absolute path", err_text(e));
 	}
 }
 
@@ -194,11 +194,11 @@ static int not_a_command(const struct split *s, const struct command_group *grou
 	size_t found = command_nearest(paths, NEAREST_MAX, word == NULL ? 1 : 2, words);
 
 	if (found == 0)
-		return fail(EXIT_WRONG, "\"%s\" is no command; see cairn help%s%s", typed, group != NULL ? " " : "",
+		return complain(EXIT_WRONG, "\"%s\" is no command; see cairn help%s%s", typed, group != NULL ? " " : "",
 			group != NULL ? group->name : "");
 	if (found == 1)
-		return fail(EXIT_WRONG, "\"%s\" is no command; did you mean cairn %s?", typed, paths[0]);
-	return fail(EXIT_WRONG, "\"%s\" is no command; did you mean cairn %s or cairn %s?", typed, paths[0], paths[1]);
+		return complain(EXIT_WRONG, "\"%s\" is no command; did you mean cairn %s?", typed, paths[0]);
+	return complain(EXIT_WRONG, "\"%s\" is no command; did you mean cairn %s or cairn %s?", typed, paths[0], paths[1]);
 }
 
 static int take_globals(struct cli *c)
@@ -214,7 +214,7 @@ static int take_globals(struct cli *c)
 	c->no_autostart = args_option(&c->args, "no-autostart") != NULL;
 	c->timeout_ms = -1;
 	if (wait != NULL && !args_timeout(&c->timeout_ms, wait))
-		return fail(EXIT_WRONG, "--timeout takes seconds, such as 30 or 0.5, not \"%s\"", safe(wait));
+		return complain(EXIT_WRONG, "--timeout takes seconds, such as 30 or 0.5, not \"%s\"", safe(wait));
 	return EXIT_DONE;
 }
 
@@ -223,9 +223,9 @@ static int check_words(const struct cli *c, const struct command *command)
 	size_t n = c->args.n_words;
 
 	if (n < command->min)
-		return fail(EXIT_WRONG, "Something is missing: %s", help_usage(command));
+		return complain(EXIT_WRONG, "Something is missing: %s", help_usage(command));
 	if (n > command->max && command->tail == TAIL_NONE)
-		return fail(EXIT_WRONG, "\"%s\" is too much: %s", safe(c->args.words[command->max]), help_usage(command));
+		return complain(EXIT_WRONG, "\"%s\" is too much: %s", safe(c->args.words[command->max]), help_usage(command));
 	return EXIT_DONE;
 }
 
@@ -235,7 +235,7 @@ static int run(struct cli *c, const struct command *command, const struct comman
 	int code;
 
 	if (!args_parse(&c->args, why, s->n_rest, s->rest, command == NULL ? NULL : command->options))
-		return fail(EXIT_WRONG, "%s; see cairn %s%s--help", why, command == NULL ? "" : command->path,
+		return complain(EXIT_WRONG, "%s; see cairn %s%s--help", why, command == NULL ? "" : command->path,
 			command == NULL || command->path[0] == '\0' ? "" : " ");
 	if ((code = take_globals(c)) != EXIT_DONE)
 		return code;
@@ -280,6 +280,6 @@ int cli_main(int argc, char **argv)
 		command = &commands[0];         /* `cairn` alone */
 	code = run(&c, command, group, &s);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		code = fail(EXIT_FAILED, "The output cannot be written: %s", strerror(errno));
+		code = complain(EXIT_FAILED, "The output cannot be written: %s", strerror(errno));
 	return code;
 }

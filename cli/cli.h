@@ -26,8 +26,8 @@ struct cli {
 };
 
 /* ---- ends ---- */
-/* "cairn: sentence" on stderr; returns code, so that a handler can `return fail(...)`. */
-int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "cairn: sentence" on stderr; returns code, so that a handler can `return complain(...)`. */
+int complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "→ what comes next" on stderr, if a person is there to read it (not with --json). */
 void hint(const struct cli *, const char *text);
 /* A sentence on stderr, not with --json. */

@@ -53,7 +53,7 @@ int cmd_goal_edit(struct cli *c)
 	if (!add_options(c, body))
 		;
 	else if (json_object_size(body) == 0)
-		code = fail(EXIT_WRONG, "Say what changes: KEY=VALUE, such as status=IN_PROGRESS");
+		code = complain(EXIT_WRONG, "Say what changes: KEY=VALUE, such as status=IN_PROGRESS");
 	else
 		return change(c, "PUT", route("/api/local/goals/{}", c->args.words[0]), body);
 	json_decref(body);

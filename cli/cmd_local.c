@@ -20,7 +20,7 @@ static const char *new_passphrase(int *code)
 
 	*code = EXIT_PERSON;
 	if (first == NULL) {
-		fail(EXIT_PERSON, "No passphrase was given: nothing was made");
+		complain(EXIT_PERSON, "No passphrase was given: nothing was made");
 		return NULL;
 	}
 	if (first[0] == '\0')
@@ -28,7 +28,7 @@ static const char *new_passphrase(int *code)
 	second = ask_secret("The same again: ");
 	if (second != NULL && strcmp(first, second) == 0)
 		return first;
-	fail(EXIT_PERSON, "The two are not the same: nothing was made");
+	complain(EXIT_PERSON, "The two are not the same: nothing was made");
 	return NULL;
 }
 
@@ -39,11 +39,11 @@ static int choose_passphrase(struct cli *c, json_t *body)
 	int code = EXIT_WRONG;
 
 	if (args_option(&c->args, "no-passphrase") != NULL && file != NULL)
-		return fail(EXIT_WRONG, "Give either --no-passphrase or --passphrase-file");
+		return complain(EXIT_WRONG, "Give either --no-passphrase or --passphrase-file");
 	if (file != NULL)
 		secret = read_secret_file(file);
 	else if (args_option(&c->args, "no-passphrase") == NULL && !may_ask(c))
-		return fail(EXIT_WRONG, "Say how the keys are kept: --passphrase-file FILE or --no-passphrase");
+		return complain(EXIT_WRONG, "Say how the keys are kept: --passphrase-file FILE or --no-passphrase");
 	else if (args_option(&c->args, "no-passphrase") == NULL)
 		secret = new_passphrase(&code);
 	if (secret == NULL)
@@ -64,7 +64,7 @@ int cmd_init(struct cli *c)
 	if (name == NULL && may_ask(c))
 		name = ask("Your name, as the members of your organizations will see it: ");
 	if (name == NULL || name[0] == '\0')
-		code = fail(EXIT_WRONG, "Say who you are: cairn init --name NAME");
+		code = complain(EXIT_WRONG, "Say who you are: cairn init --name NAME");
 	else
 		code = choose_passphrase(c, body);
 	if (code != EXIT_DONE) {
@@ -84,7 +84,7 @@ int cmd_unlock(struct cli *c)
 	int code;
 
 	if (file == NULL && !may_ask(c))
-		return fail(EXIT_PERSON, "There is no terminal to ask on: say --passphrase-file FILE");
+		return complain(EXIT_PERSON, "There is no terminal to ask on: say --passphrase-file FILE");
 	if (file == NULL && (code = get(c, &answer, "/api/local/status")) != EXIT_DONE)
 		return code;
 	if (file == NULL && strcmp(text_of(answer, "state"), "locked") != 0)
@@ -139,7 +139,7 @@ int cmd_recover_confirm(struct cli *c)
 	const char *file = args_option(&c->args, "phrase-file"), *phrase;
 
 	if (file == NULL && !may_ask(c))
-		return fail(EXIT_PERSON, "There is no terminal to ask on: say --phrase-file FILE");
+		return complain(EXIT_PERSON, "There is no terminal to ask on: say --phrase-file FILE");
 	phrase = file != NULL ? read_secret_file(file) : ask("Type the 24 words from your paper: ");
 	if (phrase == NULL)
 		return file != NULL ? EXIT_WRONG : EXIT_PERSON;
@@ -162,7 +162,7 @@ int cmd_stop(struct cli *c)
 		return code;
 	pid = json_integer_value(json_object_get(answer, "pid"));
 	if (pid > 1 && pid <= INT32_MAX && !daemon_gone((uint32_t)pid, c->timeout_ms >= 0 ? c->timeout_ms : STOP_MS))
-		return fail(EXIT_FAILED, "cairnd (process %" JSON_INTEGER_FORMAT ") was told to stop, but still runs: wait, or see %s", pid,
+		return complain(EXIT_FAILED, "cairnd (process %" JSON_INTEGER_FORMAT ") was told to stop, but still runs: wait, or see %s", pid,
 			safe(c->paths.log));
 	return finish(c, code, answer);
 }
@@ -195,5 +195,5 @@ int cmd_check(struct cli *c)
 	json_array_foreach(json_object_get(answer, "damaged"), i, one)
 		notice(c, "  %s", json_is_object(one) ? safe(keep(json_dumps(one, JSON_COMPACT | JSON_SORT_KEYS))) :
 			cell_text(one, CELL_TEXT, true));
-	return fail(EXIT_FAILED, "%zu record%s cannot be opened: sync with a peer, or restore a backup", n, n == 1 ? "" : "s");
+	return complain(EXIT_FAILED, "%zu record%s cannot be opened: sync with a peer, or restore a backup", n, n == 1 ? "" : "s");
 }

@@ -33,7 +33,7 @@ static bool add_period(struct cli *c, json_t *body)
 	if (text == NULL)
 		return true;
 	if (!args_period(&p, text)) {
-		fail(EXIT_WRONG, "--period takes 2026-Q4, 2026-H1, 2026, 2026-07, 2026-W31 or 2026-01-15..2026-03-31, not \"%s\"", safe(text));
+		complain(EXIT_WRONG, "--period takes 2026-Q4, 2026-H1, 2026, 2026-07, 2026-W31 or 2026-01-15..2026-03-31, not \"%s\"", safe(text));
 		return false;
 	}
 	add_text(body, "period", p.name);
@@ -79,7 +79,7 @@ int cmd_objective_edit(struct cli *c)
 	if (!add_options(c, body))
 		;
 	else if (json_object_size(body) == 0)
-		code = fail(EXIT_WRONG, "Say what changes: KEY=VALUE, such as status=Active");
+		code = complain(EXIT_WRONG, "Say what changes: KEY=VALUE, such as status=Active");
 	else
 		return change(c, "PUT", route("/api/organizations/{}/goals/{}", c->org, c->args.words[0]), body);
 	json_decref(body);
@@ -186,7 +186,7 @@ int cmd_progress(struct cli *c)
 	int code;
 
 	if (c->args.n_words == 0 && explain)
-		return fail(EXIT_WRONG, "Say which objective: cairn progress OBJECTIVE --explain");
+		return complain(EXIT_WRONG, "Say which objective: cairn progress OBJECTIVE --explain");
 	path = c->args.n_words == 0 ? route("/api/organizations/{}/progress", c->org) :
 		with_query(route("/api/organizations/{}/goals/{}/progress", c->org, c->args.words[0]), "explain", explain ? "1" : NULL);
 	if ((code = get(c, &answer, path)) != EXIT_DONE)

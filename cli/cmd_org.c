@@ -92,7 +92,7 @@ int cmd_org_set(struct cli *c)
 	if (!add_pairs(c, body, 0))
 		;
 	else if (json_object_size(body) == 0)
-		code = fail(EXIT_WRONG, "Say what changes: KEY=VALUE, such as mission=\"Paint everything\"");
+		code = complain(EXIT_WRONG, "Say what changes: KEY=VALUE, such as mission=\"Paint everything\"");
 	else
 		return change(c, "PUT", route("/api/organizations/{}", c->org), body);
 	json_decref(body);
@@ -140,7 +140,7 @@ static bool add_uses(const struct cli *c, json_t *body)
 		return true;
 	n = strtol(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > 1000000) {
-		fail(EXIT_WRONG, "--uses takes a number of people, such as 5, not \"%s\"", safe(text));
+		complain(EXIT_WRONG, "--uses takes a number of people, such as 5, not \"%s\"", safe(text));
 		return false;
 	}
 	json_object_set_new(body, "uses", json_integer(n));
@@ -155,7 +155,7 @@ static bool add_expiry(const struct cli *c, json_t *body)
 	if (text == NULL)
 		return true;
 	if (strcmp(text, "never") != 0 && (!args_duration(&seconds, text) || seconds == 0)) {
-		fail(EXIT_WRONG, "--expires takes 7d, 12h, 30m, 1s or never, not \"%s\"", safe(text));
+		complain(EXIT_WRONG, "--expires takes 7d, 12h, 30m, 1s or never, not \"%s\"", safe(text));
 		return false;
 	}
 	json_object_set_new(body, "expiresIn", json_integer(seconds));   /* 0: never */

@@ -69,7 +69,7 @@ int cmd_sync(struct cli *c)
 	if (code == EXIT_DONE)
 		hint(c, text_of(answer, "hint"));
 	else
-		fail(code, "Not in sync with %zu of %zu peers yet: cairnd goes on by itself, cairn peers says why", behind, n);
+		complain(code, "Not in sync with %zu of %zu peers yet: cairnd goes on by itself, cairn peers says why", behind, n);
 	return code;
 }
 

@@ -38,7 +38,7 @@ int cmd_share_set(struct cli *c)
 	if (!add_pairs(c, body, 0))
 		;
 	else if (json_object_size(body) == 0)
-		code = fail(EXIT_WRONG, "Say what changes: KEY=VALUE, such as shareTaskCompletionCounts=false");
+		code = complain(EXIT_WRONG, "Say what changes: KEY=VALUE, such as shareTaskCompletionCounts=false");
 	else
 		return change(c, "PUT", route("/api/organizations/{}/share", c->org), body);
 	json_decref(body);
@@ -51,7 +51,7 @@ int cmd_share_goal(struct cli *c)
 	bool on = strcmp(word, "on") == 0 || strcmp(word, "yes") == 0;
 
 	if (!on && strcmp(word, "off") != 0 && strcmp(word, "no") != 0)
-		return fail(EXIT_WRONG, "Say on or off, not \"%s\"", safe(word));
+		return complain(EXIT_WRONG, "Say on or off, not \"%s\"", safe(word));
 	return change(c, "PUT", route("/api/organizations/{}/share/goals/{}", c->org, c->args.words[0]), json_pack("{sb}", "shared", on));
 }
 
@@ -168,7 +168,7 @@ int print_raw(struct cli *c, const json_t *reports)
 			break;
 	}
 	if (i < json_array_size(reports))
-		fail(EXIT_FAILED, "cairnd sent a report without its bytes: is it of another version?");
+		complain(EXIT_FAILED, "cairnd sent a report without its bytes: is it of another version?");
 	else if (c->out_tty)
 		print_hex(buf_slice(&bytes));
 	else
@@ -176,7 +176,7 @@ int print_raw(struct cli *c, const json_t *reports)
 	e = i < json_array_size(reports) ? ERR_MALFORMED : OK;
 	buf_wipe(&bytes);
 	if (e == OK && prefix != NULL && found == 0)
-		return fail(EXIT_NOT_FOUND, "No report goes to an audience that begins with \"%s\"", safe(prefix));
+		return complain(EXIT_NOT_FOUND, "No report goes to an audience that begins with \"%s\"", safe(prefix));
 	return e == OK ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -206,12 +206,12 @@ int cmd_share_accept(struct cli *c)
 
 	if (!c->yes) {
 		if (!may_ask(c))
-			return fail(EXIT_REFUSED, "Nothing was accepted: look at cairn share preview, then say cairn share accept --yes");
+			return complain(EXIT_REFUSED, "Nothing was accepted: look at cairn share preview, then say cairn share accept --yes");
 		if ((code = get(c, &preview, route("/api/organizations/{}/share/preview", c->org))) != EXIT_DONE)
 			return code;
 		print_preview(preview);
 		if (!ask_yes("Share this from now on? [y/N] "))
-			return fail(EXIT_REFUSED, "Nothing was accepted, nothing is shared");
+			return complain(EXIT_REFUSED, "Nothing was accepted, nothing is shared");
 	}
 	return change(c, "POST", route("/api/organizations/{}/share/accept", c->org), NULL);
 }

@@ -27,7 +27,7 @@ const char *filter_path(struct cli *c, const char *path, const char *const *fiel
 			continue;
 		}
 		if ((given & 1U << k) != 0) {
-			fail(EXIT_WRONG, "%s: is given twice", fields[k]);
+			complain(EXIT_WRONG, "%s: is given twice", fields[k]);
 			return NULL;
 		}
 		given |= 1U << k;

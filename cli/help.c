@@ -144,7 +144,7 @@ int cmd_help(struct cli *c)
 		return EXIT_DONE;
 	command = command_find(&used, &group, c->args.n_words, c->args.words);
 	if (used != c->args.n_words)
-		return fail(EXIT_WRONG, "There is no such command or topic: see cairn help");
+		return complain(EXIT_WRONG, "There is no such command or topic: see cairn help");
 	if (command != NULL)
 		help_command(command);
 	else

@@ -351,26 +351,43 @@ static enum err refresh(struct http *h)
 	return h->fd >= 0 ? OK : dial(h);
 }
 
+/* One request on the connection as it is, or on a new one. */
+static enum err exchange(struct http *h, struct http_response *out, const char *method, struct slice request)
+{
+	enum err e;
+
+	buf_clear(&h->in);
+	buf_clear(&h->body);
+	h->at = 0;
+	if ((e = refresh(h)) != OK)
+		return e;
+	if ((e = send_all(h, request)) == OK)
+		return read_response(h, out, method);
+	if (e == ERR_IO && read_response(h, out, method) == OK)
+		return OK;                      /* refused before it had read everything: the answer says why */
+	return e;
+}
+
 enum err http_exchange(struct http *h, struct http_response *out, const char *method, const char *target, struct slice body,
 	long timeout_ms)
 {
 	struct buf request = {0};
+	bool used = h->used;
 	enum err e;
 
 	memset(out, 0, sizeof *out);
 	h->deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
-	buf_clear(&h->in);
-	buf_clear(&h->body);
-	h->at = 0;
 	buf_printf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\n", method, target);
 	if (body.data != NULL)
 		buf_printf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
 	buf_put_text(&request, "\r\n");
 	buf_put_slice(&request, body);
-	if ((e = request.err) == OK && (e = refresh(h)) == OK && (e = send_all(h, buf_slice(&request))) == OK)
-		e = read_response(h, out, method);
-	else if (e == ERR_IO && h->fd >= 0 && read_response(h, out, method) == OK)
-		e = OK;                         /* refused before it had read everything: the answer says why */
+	if ((e = request.err) == OK)
+		e = exchange(h, out, method, buf_slice(&request));
+	if (e == ERR_IO && used && h->in.len == 0 && strcmp(method, "GET") == 0) {
+		hang_up(h);                     /* it was being closed when we wrote: a read may be asked twice */
+		e = exchange(h, out, method, buf_slice(&request));
+	}
 	buf_wipe(&request);
 	if (e != OK)
 		hang_up(h);

@@ -109,9 +109,9 @@ const char *read_secret_file(const char *path)
 	if (fd > STDERR_FILENO)
 		close(fd);
 	if (fd < 0)
-		fail(EXIT_WRONG, "%s cannot be read: give the path of a file whose first line is the passphrase", safe(path));
+		complain(EXIT_WRONG, "%s cannot be read: give the path of a file whose first line is the passphrase", safe(path));
 	else if (line == NULL || line[0] == '\0') {
-		fail(EXIT_WRONG, "%s is empty: its first line must be the passphrase", safe(path));
+		complain(EXIT_WRONG, "%s is empty: its first line must be the passphrase", safe(path));
 		line = NULL;
 	}
 	return line;
@@ -124,9 +124,9 @@ int confirm_name(struct cli *c, const char *what, const char *name)
 	if (c->yes)
 		return EXIT_DONE;
 	if (!may_ask(c))
-		return fail(EXIT_PERSON, "%s; say --yes to do it without being asked", what);
+		return complain(EXIT_PERSON, "%s; say --yes to do it without being asked", what);
 	line = ask("%s.\nType the name (%s) to go on: ", what, safe(name));
 	if (line != NULL && strcmp(line, name) == 0)
 		return EXIT_DONE;
-	return fail(EXIT_PERSON, "That is not the name: nothing was changed");
+	return complain(EXIT_PERSON, "That is not the name: nothing was changed");
 }
