@@ -150,34 +150,45 @@ static void print_hex(struct slice s)
 	}
 }
 
-/* The raw members of the reports, one behind the other, or that of the audience that begins so. */
-int print_raw(struct cli *c, const json_t *reports)
+/* Appends the raw members of the reports, or of those whose audience begins with prefix; returns how many.  ERR_MALFORMED: one is not
+ * there or no base32. */
+static size_t collect_raw(struct buf *bytes, enum err *e, const json_t *reports, const char *prefix)
 {
-	const char *prefix = args_option(&c->args, "audience");
-	struct buf bytes = {0};
 	const json_t *one;
 	size_t i, found = 0;
-	enum err e = OK;
 
+	*e = OK;
 	json_array_foreach(reports, i, one) {
 		const char *raw = json_string_value(json_object_get(one, "raw")), *to = json_string_value(json_object_get(one, "audience"));
 		if (prefix != NULL && (to == NULL || strncasecmp(to, prefix, strlen(prefix)) != 0))
 			continue;
 		found++;
-		if (raw == NULL || (e = id_decode(&bytes, slice_of(raw))) != OK)
-			break;
+		if (raw == NULL || id_decode(bytes, slice_of(raw)) != OK)
+			*e = ERR_MALFORMED;
 	}
-	if (i < json_array_size(reports))
-		complain(EXIT_FAILED, "cairnd sent a report without its bytes: is it of another version?");
+	return found;
+}
+
+int print_raw(struct cli *c, const json_t *reports)
+{
+	const char *prefix = args_option(&c->args, "audience");
+	struct buf bytes = {0};
+	enum err e;
+	size_t found = collect_raw(&bytes, &e, reports, prefix);
+	int code = EXIT_DONE;
+
+	if (bytes.err != OK)
+		code = no_memory();
+	else if (e != OK)
+		code = complain(EXIT_FAILED, "cairnd sent a report without its bytes: is it of another version?");
+	else if (prefix != NULL && found == 0)
+		code = complain(EXIT_NOT_FOUND, "No report goes to an audience that begins with \"%s\"", safe(prefix));
 	else if (c->out_tty)
 		print_hex(buf_slice(&bytes));
-	else
+	else if (bytes.len > 0)
 		fwrite(bytes.data, 1, bytes.len, stdout);
-	e = i < json_array_size(reports) ? ERR_MALFORMED : OK;
 	buf_wipe(&bytes);
-	if (e == OK && prefix != NULL && found == 0)
-		return complain(EXIT_NOT_FOUND, "No report goes to an audience that begins with \"%s\"", safe(prefix));
-	return e == OK ? EXIT_DONE : EXIT_FAILED;
+	return code;
 }
 
 int cmd_share_preview(struct cli *c)
