@@ -19,7 +19,7 @@ static const struct column RECORD[] = {
 	{ "completed", "completedDate", CELL_TIME }, { "parent", "parentGoalId", CELL_TEXT },
 	{ "team", "contributingToTeamId", CELL_TEXT }, { "private", "isPrivate", CELL_TEXT },
 	{ "shared", "isSharedWithOrganization", CELL_TEXT }, { "tasks done", "completedTaskCount", CELL_NUMBER },
-	{ "tasks", "totalTaskCount", CELL_NUMBER }, { "description", "description", CELL_TEXT }, { "updated", "updatedAt", CELL_TIME },
+	{ "tasks", "totalTaskCount", CELL_NUMBER }, { "description", "description", CELL_PROSE }, { "updated", "updatedAt", CELL_TIME },
 };
 
 /* The options that are short for keys.  False: said. */

@@ -84,12 +84,9 @@ int cmd_team_add(struct cli *c)
 
 int cmd_team_assign(struct cli *c)
 {
-	const char *team = c->args.words[0], *member = c->args.words[1];
-	json_t *answer;
-	int code = call(c, &answer, "POST", route("/api/organizations/{}/teams/{}/members", c->org, team),
-		json_pack("{ss}", "memberId", member));
+	json_t *body = json_pack("{ss}", "memberId", c->args.words[1]);
 
-	if (code == EXIT_DONE && args_option(&c->args, "lead") != NULL)
-		code = call(c, &answer, "PUT", route("/api/organizations/{}/teams/{}", c->org, team), json_pack("{ss}", "teamLeadUserId", member));
-	return finish(c, code, answer);
+	if (args_option(&c->args, "lead") != NULL)
+		json_object_set_new(body, "lead", json_true());
+	return change(c, "POST", route("/api/organizations/{}/teams/{}/members", c->org, c->args.words[0]), body);
 }

@@ -18,8 +18,8 @@ static const struct column RECORD[] = {
 	{ "period", "period", CELL_TEXT }, { "number", "periodNumber", CELL_NUMBER }, { "year", "periodYear", CELL_TEXT },
 	{ "from", "customStartDate", CELL_TIME }, { "to", "customEndDate", CELL_TIME }, { "current", "currentValue", CELL_NUMBER },
 	{ "target", "targetValue", CELL_NUMBER }, { "unit", "unit", CELL_TEXT }, { "priority", "priority", CELL_TEXT },
-	{ "owner", "ownerUserId", CELL_TEXT }, { "tags", "tags", CELL_TEXT }, { "description", "description", CELL_TEXT },
-	{ "success when", "successCriteria", CELL_TEXT }, { "organization", "organizationId", CELL_TEXT },
+	{ "owner", "ownerUserId", CELL_TEXT }, { "tags", "tags", CELL_TEXT }, { "description", "description", CELL_PROSE },
+	{ "success when", "successCriteria", CELL_PROSE }, { "organization", "organizationId", CELL_TEXT },
 	{ "created", "createdAt", CELL_TIME }, { "updated", "updatedAt", CELL_TIME },
 };
 
@@ -111,20 +111,22 @@ int cmd_objective_show(struct cli *c)
 
 /* ---- progress ---- */
 
-static void print_contributors(const json_t *breakdown)
+static const json_t *member(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return value != NULL ? value : json_null();
+}
+
+/* "  Sales  45.50 %" for each of them. */
+static void print_parts(const json_t *breakdown, const char *key, const char *name, const char *other_name)
 {
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(json_object_get(breakdown, "contributors"), i, one) {
-		const json_t *percent = json_object_get(one, "progressPercent");
-		const char *name = text_of(one, "displayName");
-
-		if (percent == NULL)
-			percent = json_object_get(one, "progress");
-		say("  %s\t%s", name[0] != '\0' ? name : text_of(one, "userId"), cell_text(percent != NULL ? percent : json_null(),
-			CELL_PERCENT, true));
-	}
+	json_array_foreach(json_object_get(breakdown, key), i, one)
+		say("  %s\t%s", text_of(one, name)[0] != '\0' ? text_of(one, name) : text_of(one, other_name),
+			cell_text(member(one, "progress"), CELL_PERCENT, true));
 }
 
 static void print_items(const json_t *items)
@@ -133,12 +135,13 @@ static void print_items(const json_t *items)
 	size_t i;
 
 	json_array_foreach(items, i, one) {
-		const char *title = text_of(one, "title"), *why = text_of(one, "why"), *raw = percent_text(json_object_get(one, "raw"));
-		const char *counted = percent_text(json_object_get(one, "counted"));
+		const char *title = text_of(one, "title"), *why = text_of(one, "why"), *raw = cell_text(member(one, "raw"), CELL_PERCENT, true);
+		const char *counted = cell_text(member(one, "counted"), CELL_PERCENT, true);
+		bool counts = json_is_number(json_object_get(one, "counted"));
 
-		say("  %s %s: %s%s, weight %s, share %s%s%s", text_of(one, "kind"), title[0] != '\0' ? title : text_of(one, "displayName"),
-			counted, strcmp(raw, counted) != 0 ? keep_printf(" (raw %s)", raw) : "", number_text(json_object_get(one, "weight")),
-			number_text(json_object_get(one, "share")), why[0] != '\0' ? ": " : "", why);
+		say("  %s %s: %s%s, weight %s%s%s: %s", text_of(one, "kind"), title[0] != '\0' ? title : text_of(one, "displayName"), raw,
+			counts && strcmp(raw, counted) != 0 ? keep_printf(", counted as %s", counted) : "", number_text(member(one, "weight")),
+			counts ? ", share " : "", counts ? number_text(member(one, "share")) : "", why);
 	}
 }
 
@@ -159,22 +162,25 @@ static void print_source(const json_t *breakdown)
 
 static void print_breakdown(struct cli *c, const json_t *b)
 {
-	const json_t *overall = json_object_get(b, "overallProgress"), *hidden = json_object_get(b, "hiddenCount");
+	const json_t *hidden = json_object_get(b, "hiddenCount");
 	const char *reason = text_of(b, "reason");
 
 	if (c->out_tty)
 		terminal_start();
-	say("%s  %s", bold(cell_text(overall != NULL ? overall : json_null(), c->out_tty ? CELL_BAR : CELL_PERCENT, true)),
+	say("%s  %s", bold(cell_text(member(b, "overallProgress"), c->out_tty ? CELL_BAR : CELL_PERCENT, true)),
 		text_of(b, "status"));
-	say("%s contributor%s%s, method %s", number_text(json_object_get(b, "contributorCount")),
-		json_integer_value(json_object_get(b, "contributorCount")) == 1 ? "" : "s", json_integer_value(hidden) > 0 ?
-		keep_printf(", %s hidden", number_text(hidden)) : "", text_of(b, "method"));
+	if (json_is_integer(json_object_get(b, "contributorCount")))
+		say("%s contributor%s%s, method %s", number_text(json_object_get(b, "contributorCount")),
+			json_integer_value(json_object_get(b, "contributorCount")) == 1 ? "" : "s", json_integer_value(hidden) > 0 ?
+			keep_printf(", %s hidden", number_text(hidden)) : "", text_of(b, "method"));
 	if (reason[0] != '\0')
 		say("%s", reason);
 	if (json_array_size(json_object_get(b, "items")) > 0)
 		print_items(json_object_get(b, "items"));
 	else
-		print_contributors(b);
+		print_parts(b, "contributors", "displayName", "userId");
+	print_parts(b, "teams", "teamName", "teamId");
+	print_parts(b, "keyResults", "title", "id");
 	print_source(b);
 }
 

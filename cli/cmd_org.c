@@ -16,7 +16,7 @@ static const struct column LIST[] = {
 static const struct column RECORD[] = {
 	{ "id", "id", CELL_TEXT }, { "name", "name", CELL_TEXT }, { "your role", "role", CELL_WORD }, { "status", "status", CELL_WORD },
 	{ "members", "memberCount", CELL_NUMBER }, { "teams", "teamCount", CELL_NUMBER }, { "default", "isDefault", CELL_WORD },
-	{ "description", "description", CELL_TEXT }, { "mission", "mission", CELL_TEXT }, { "vision", "vision", CELL_TEXT },
+	{ "description", "description", CELL_PROSE }, { "mission", "mission", CELL_PROSE }, { "vision", "vision", CELL_PROSE },
 	{ "logo", "logoUrl", CELL_TEXT }, { "fiscal year starts in month", "fiscalYearStartMonth", CELL_NUMBER },
 	{ "scoring", "scoringMethod", CELL_TEXT }, { "members may propose objectives", "allowMemberGoalCreation", CELL_TEXT },
 	{ "objectives need approval", "requireGoalApproval", CELL_TEXT }, { "smallest group shown", "minGroup", CELL_NUMBER },

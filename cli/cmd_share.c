@@ -30,12 +30,34 @@ int cmd_share_show(struct cli *c)
 	return c->json ? EXIT_DONE : print_table(c, json_object_get(share, "goals"), GOALS, COUNT(GOALS), NULL);
 }
 
+/* refusedAggregators=A,B is a list; nothing behind "=" is an empty one. */
+static void list_refused(json_t *body)
+{
+	const json_t *given = json_object_get(body, "refusedAggregators");
+	const char *text = json_is_string(given) ? json_string_value(given) : "";
+	json_t *list = json_array();
+
+	if (given == NULL) {
+		json_decref(list);
+		return;
+	}
+	while (*text != '\0') {
+		size_t len = strcspn(text, ", ");
+		if (len > 0)
+			json_array_append_new(list, json_stringn(text, len));
+		text += len + (text[len] != '\0');
+	}
+	json_object_set_new(body, "refusedAggregators", list);
+}
+
 int cmd_share_set(struct cli *c)
 {
 	json_t *body = json_object();
 	int code = EXIT_WRONG;
+	bool ok = add_pairs(c, body, 0);
 
-	if (!add_pairs(c, body, 0))
+	list_refused(body);
+	if (!ok)
 		;
 	else if (json_object_size(body) == 0)
 		code = complain(EXIT_WRONG, "Say what changes: KEY=VALUE, such as shareTaskCompletionCounts=false");
@@ -71,36 +93,64 @@ int cmd_share_why(struct cli *c)
 
 /* ---- the preview ---- */
 
+static const json_t *member(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return value != NULL ? value : json_null();
+}
+
+/* "Sales 20, Meetings 12" of {"Meetings": 12, "Sales": 20}; other values as they are. */
+static const char *plain(const char *key, const json_t *value)
+{
+	const char *name, *text = "";
+	const json_t *one;
+
+	if (json_is_array(value) && json_array_size(value) > 0 && !json_is_string(json_array_get(value, 0)))
+		return safe(keep(json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(15))));
+	json_object_foreach((json_t *)(uintptr_t)value, name, one)
+		text = keep_printf("%s%s%s %s", text, text[0] != '\0' ? ", " : "", safe(name), cell_text(one, CELL_TEXT, true));
+	return json_is_object(value) ? text : cell_text(value, strcmp(key, "lastActivity") == 0 ? CELL_TIME : CELL_TEXT, true);
+}
+
+/* What is sealed besides what was said already: nothing stays unsaid. */
+static void print_rest(const json_t *object, const char *const *said, size_t n)
+{
+	const json_t *value;
+	const char *key;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+		bool skip = json_is_null(value) || (json_is_object(value) && json_object_size(value) == 0);
+		for (size_t i = 0; i < n && !skip; i++)
+			skip = strcmp(key, said[i]) == 0;
+		if (!skip)
+			say("      %s: %s", safe(key), plain(key, value));
+	}
+}
+
 static const char *entry_numbers(const json_t *e)
 {
-	const json_t *done = json_object_get(e, "completedTaskCount"), *total = json_object_get(e, "totalTaskCount");
-	const json_t *percent = json_object_get(e, "percent");
-	const char *tasks = json_is_number(total) ? keep_printf(", tasks %s of %s", number_text(done), number_text(total)) : "";
+	const json_t *total = member(e, "totalTaskCount");
+	const char *tasks = json_is_number(total) ? keep_printf(", %s of %s tasks done", number_text(member(e, "completedTaskCount")),
+		number_text(total)) : "";
+	const char *percent = true_of(e, "percentHidden") ? "percentage hidden" : cell_text(member(e, "percent"), CELL_PERCENT, true);
 
-	return keep_printf("%s%s, weight %s", json_is_null(percent) || percent == NULL ? "no percentage" :
-		cell_text(percent, CELL_PERCENT, true), tasks, number_text(json_object_get(e, "weight")));
+	return keep_printf("%s%s, weight %s", percent, tasks, number_text(member(e, "weight")));
 }
 
 static void print_entries(const json_t *entries)
 {
-	static const char *const shown[] = { "goalTitle", "goal", "objectiveTitle", "objective", "weight", "percent", "completedTaskCount",
-		"totalTaskCount", "goalId", "objectiveId" };
-	const json_t *e, *value;
-	const char *key;
+	static const char *const said[] = { "goalTitle", "goalId", "objectiveTitle", "objectiveId", "weight", "percent", "percentHidden",
+		"completedTaskCount", "totalTaskCount" };
+	const json_t *e;
 	size_t i;
 
 	json_array_foreach(entries, i, e) {
 		const char *goal = text_of(e, "goalTitle"), *objective = text_of(e, "objectiveTitle");
-		say("    %s %s %s: %s", goal[0] != '\0' ? goal : text_of(e, "goal"), arrow(), objective[0] != '\0' ? objective : text_of(e, "objective"),
-			entry_numbers(e));
-		json_object_foreach((json_t *)(uintptr_t)e, key, value) {       /* nothing that is sealed stays unsaid */
-			bool said = json_is_null(value);
-			for (size_t k = 0; k < COUNT(shown) && !said; k++)
-				said = strcmp(key, shown[k]) == 0;
-			if (!said)
-				say("      %s: %s", safe(key), json_is_object(value) || json_is_array(value) ?
-					safe(keep(json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(15)))) : cell_text(value, CELL_TEXT, true));
-		}
+
+		say("    %s %s %s: %s", goal[0] != '\0' ? goal : cell_text(member(e, "blindedGoalId"), CELL_ID, true), arrow(),
+			objective[0] != '\0' ? objective : cell_text(member(e, "objectiveId"), CELL_ID, true), entry_numbers(e));
+		print_rest(e, said, COUNT(said));
 	}
 }
 
@@ -111,7 +161,7 @@ static void print_readers(const json_t *readers)
 
 	json_array_foreach(readers, i, one)
 		say("    read by %s (%s, device %s)", text_of(one, "displayName"), text_of(one, "class"),
-			cell_text(json_object_get(one, "deviceId") != NULL ? json_object_get(one, "deviceId") : json_null(), CELL_ID, true));
+			cell_text(member(one, "deviceId"), CELL_ID, true));
 	if (json_array_size(readers) == 0)
 		say("    read by nobody yet");
 }
@@ -125,10 +175,13 @@ static void print_preview(const json_t *p)
 	if (json_array_size(reports) == 0)
 		say("No report would be sealed: no shared goal is linked here (cairn link GOAL OBJECTIVE).");
 	json_array_foreach(reports, i, one) {
-		say("Report %zu, layer %s, to audience %s", i + 1, cell_text(json_object_get(one, "layer") != NULL ?
-			json_object_get(one, "layer") : json_null(), CELL_TEXT, true), cell_text(json_object_get(one, "audience") != NULL ?
-			json_object_get(one, "audience") : json_null(), CELL_ID, true));
+		say("Report %zu, layer %s, to audience %s", i + 1, cell_text(member(one, "layer"), CELL_TEXT, true),
+			cell_text(member(one, "audience"), CELL_ID, true));
 		print_entries(json_object_get(one, "entries"));
+		if (json_is_object(json_object_get(one, "summary"))) {
+			say("    summary");
+			print_rest(json_object_get(one, "summary"), NULL, 0);
+		}
 		print_readers(json_object_get(one, "readers"));
 	}
 	if (json_array_size(everyone) > 0)

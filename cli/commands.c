@@ -103,7 +103,8 @@ const struct command commands[] = {
 { "share withdraw", "", "share nothing any more", 0, 0, TAIL_NONE, cmd_share_withdraw, NULL, "cairn share withdraw\n", NULL, "message hint" },
 { "share set", "KEY=VALUE...", "change what is shared", 0, 0, TAIL_PAIRS, cmd_share_set, NULL,
 	"cairn share set shareTaskCompletionCounts=false\n",
-	"Keys: shareGoalProgress shareTaskCompletionCounts shareTimeAllocation shareDetailedTasks shareCategories.", "as share show" },
+	"Keys: shareGoalProgress shareTaskCompletionCounts shareTimeAllocation shareDetailedTasks shareCategories\n"
+	"refusedAggregators (devices, with commas between).", "as share show" },
 { "share goal", "GOAL on|off", "share one goal, or keep it hidden", 2, 2, TAIL_NONE, cmd_share_goal, NULL,
 	"cairn share goal \"Ship v2\" off\n", NULL, "message hint" },
 { "share why", "GOAL", "why a goal is shared, or is not", 1, 1, TAIL_NONE, cmd_share_why, NULL, "cairn share why \"Ship v2\"\n", NULL,

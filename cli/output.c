@@ -359,6 +359,25 @@ int print_table(struct cli *c, const json_t *rows, const struct column *columns,
 	return EXIT_DONE;
 }
 
+/* Its lines, each but the first behind so many blanks. */
+static const char *indented(const json_t *value, size_t indent)
+{
+	const char *text = safe_lines(json_is_string(value) ? json_string_value(value) : "");
+	struct buf b = {0};
+
+	for (; *text != '\0'; text++) {
+		buf_put_u8(&b, (uint8_t)*text);
+		if (*text == '\n')
+			buf_printf(&b, "%*s", (int)indent, "");
+	}
+	buf_put_u8(&b, 0);
+	if (b.err != OK) {
+		buf_free(&b);
+		return "";
+	}
+	return keep(b.data);
+}
+
 int print_record(struct cli *c, const json_t *thing, const struct column *columns, size_t n)
 {
 	size_t widest = 0;
@@ -376,7 +395,9 @@ int print_record(struct cli *c, const json_t *thing, const struct column *column
 			continue;
 		if (text[0] == '\0' && c->out_tty)
 			continue;
-		if (c->out_tty)
+		if (c->out_tty && columns[k].cell == CELL_PROSE)
+			say("%s%*s  %s", dim(columns[k].title), (int)(widest - strlen(columns[k].title)), "", indented(value, widest + 2));
+		else if (c->out_tty)
 			say("%s%*s  %s", dim(columns[k].title), (int)(widest - strlen(columns[k].title)), "", text);
 		else
 			say("%s\t%s", columns[k].title, text);

@@ -7,6 +7,7 @@
 enum cell {
 	CELL_TEXT,                      /* cut where the table is too wide */
 	CELL_WORD,                      /* never cut: states, roles */
+	CELL_PROSE,                     /* lines; in records on a terminal */
 	CELL_ID,                        /* the first 8 characters on a terminal and in records, all of it when piped */
 	CELL_PERCENT,                   /* "45.50 %"; piped "45.50" */
 	CELL_BAR,                       /* the same behind a bar */
