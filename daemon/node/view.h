@@ -26,6 +26,9 @@ enum err view_document(struct view *, const struct id32 *space, uint32_t kind, c
 enum err view_documents(struct view *, const struct id32 *space, uint32_t kind,
 	enum err (*each)(void *, const struct id16 *, const struct doc *), void *arg);
 const struct id32 *view_self_space(struct view *);
+/* A text register of a document by the table; "" when unset, against the rules, or doc is NULL. */
+struct slice view_register(const struct doc *, uint32_t kind, uint32_t key);
+bool view_flag(const struct doc *, uint32_t kind, uint32_t key);        /* a boolean one; unset: false */
 /* Display name of a member in an org, "" when no profile came yet; the organization's own, likewise. */
 struct slice view_name(struct view *, const struct id32 *org, const struct id32 *member);
 struct slice view_org_name(struct view *, const struct id32 *org);

@@ -19,9 +19,6 @@ bool view_own_doc(struct view *, struct doc *);
 struct slice view_text(struct view *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct space *view_space(struct view *, const struct id32 *org);        /* an org space; NULL */
 struct view_org_cache *view_cache(struct view *, const struct id32 *org);       /* NULL: no memory */
-/* A text register of a document by the table; "" when unset or against the rules. */
-struct slice view_register(const struct doc *, uint32_t kind, uint32_t key);
-bool view_flag(const struct doc *, uint32_t kind, uint32_t key);
 /* The roll-ups of an org as this device can compute them; made once. */
 enum err view_compute(struct view *, struct space *, struct computed **out);
 enum err view_share_input(struct view *, struct space *, struct share_input **out);
