@@ -2,11 +2,15 @@
  * reaches data through struct net_data and speaks through struct net_out.  A session keeps at most a bounded amount of state
  * (a descent's open paths, wanted slots); what it forgets, the next ROOTS finds again.
  *
- * Course: both send HELLO at once, then ROOTS for each common space (answer wanted by the dialing side only).  On unequal authority
- * roots, the *driver* (the dialing side) descends the authority trie (ASK_NODES/NODES, all differing nodes of a level in one frame),
- * asks for what it lacks or has older (WANT) and sends what the peer lacks or has older; when everything asked for has arrived it
- * sends ROOTS again; then the data section in the same way, compared only under equal authority roots.  Frames are hints: a lost
- * one is repaired by the ROOTS that follow a 5 s silence during a descent, a journal gap, or the next anti-entropy.
+ * Course: the *driver* (the dialing side) sends HELLO and, in the same breath, ROOTS for each common space, an answer wanted; the
+ * other side answers both.  On unequal authority roots the driver asks for what changed SINCE it last read the peer's journal, and
+ * says the same of its own (SLOTS), if both know how far that was; else, and if that was not enough, it descends the authority trie
+ * (ASK_NODES/NODES, all differing nodes of a level together).  It asks for what it lacks or has older (WANT), sends what the peer
+ * lacks or has older, and right behind that ROOTS again; then the data section in the same way, compared only under equal authority
+ * roots.  The other side never starts a reconciliation: it says its ROOTS, and the driver acts.  Rounds go on while they change
+ * something: after three that change nothing the session says why and waits for the next comparison.
+ * Frames are hints: a lost one is repaired by the ROOTS that follow a 5 s silence, a journal gap, or the next anti-entropy.  Live
+ * frames are acknowledged by ROOTS, so both sides know at once whether they are equal again.
  * A session with both roots equal is "in sync" with that digest, at that time. */
 #ifndef NET_SESSION_H
 #define NET_SESSION_H
@@ -34,7 +38,7 @@ struct net_data {
 	enum err (*take_act)(void *, const struct id32 *peer, const struct act *, struct slice bytes);
 	enum err (*take_run)(void *, const struct id32 *peer, const struct run *, struct slice bytes);
 	enum err (*take_statement)(void *, const struct id32 *peer, const struct statement *, struct slice bytes);
-	/* a and b: two runs from one prev whose first ops differ, signatures verified. */
+	/* a and b: two runs from one prev whose first ops differ, signatures verified.  NULL: fork proofs are refused. */
 	enum err (*take_fork)(void *, const struct id32 *peer, const struct run *a, struct slice a_bytes, const struct run *b,
 		struct slice b_bytes);
 	/* May this device be told of this section (empty slot key) / this slot?  (design §3: net never includes org) */
@@ -73,7 +77,8 @@ void session_free(struct session *);
 /* The driver sends HELLO and ROOTS; the other side answers the driver's HELLO with its own, which can then say up to where it
  * has read the driver's journal.  ERR_NOMEM: nothing was sent. */
 enum err session_start(struct session *, const struct net_out *, const struct session_hello *);
-/* One checked message.  ERR_VERSION, ERR_STATE (JOIN and JOINED belong to the node): the peer's fault, close.  Errors of this machine
+/* One checked message.  ERR_VERSION, ERR_STATE (JOIN and JOINED belong to the node): the peer's fault, close (in the first case
+ * after sending what was emitted: it says why).  Errors of this machine
  * that take_* gave (ERR_NOMEM, ERR_FULL, ERR_IO …) are passed on: what the frame brought may be half taken, and the session can go
  * on or be given the frame again.  What the data refuses for the peer's fault is counted in `refused`, and is no error. */
 enum err session_message(struct session *, const struct net_out *, const struct net_message *, uint64_t mono_ms, uint64_t wall_ms);

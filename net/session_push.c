@@ -210,7 +210,8 @@ static enum err send_run(void *arg, struct slice bytes)
 static bool send_log(struct session *s, const struct net_out *out, struct space *sp, struct slot_entry *e)
 {
 	struct run_sender sender = { s, out, sp };
-	size_t left = LIMIT_SESSION_CREDIT - s->outstanding - LIMIT_FRAME / 4;
+	/* One run more than the budget may come, and we are not blocked: a frame fits. */
+	size_t left = LIMIT_SESSION_CREDIT - LIMIT_FRAME - s->outstanding;
 	struct slice key = SLICE(e->key, e->key_len);
 	uint64_t upto = e->have;
 	struct slot now;
@@ -219,8 +220,8 @@ static bool send_log(struct session *s, const struct net_out *out, struct space 
 	if (s->data.slot(s->data.arg, &sp->shown.space, key, &now) != OK || now.version <= e->have)
 		return true;
 	buf_clear(&s->scratch);
-	done = s->data.content(s->data.arg, &sp->shown.space, key, e->have, left < RUN_BUDGET ? left : RUN_BUDGET, send_run, &sender,
-			&upto) != OK || upto <= e->have || upto >= now.version;
+	done = s->data.content(s->data.arg, &sp->shown.space, key, e->have, left == 0 ? 1 : left < RUN_BUDGET ? left : RUN_BUDGET,
+			send_run, &sender, &upto) != OK || upto <= e->have || upto >= now.version;
 	/* The number belongs to the frame that completes the change: if any before it is lost, this one does not fit. */
 	emit_run(&sender, done && e->flag);
 	e->have = upto;

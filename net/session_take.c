@@ -251,8 +251,10 @@ static enum err take_fork(struct session *s, struct space *sp, const struct net_
 {
 	const struct run *a = &m->u.fork.a;
 	struct slot slot;
-	enum err e = s->data.take_fork(s->data.arg, &s->peer, a, m->u.fork.a_bytes, &m->u.fork.b, m->u.fork.b_bytes);
+	enum err e = ERR_DENIED;
 
+	if (s->data.take_fork != NULL)
+		e = s->data.take_fork(s->data.arg, &s->peer, a, m->u.fork.a_bytes, &m->u.fork.b, m->u.fork.b_bytes);
 	if (is_our_fault(e))
 		return e;
 	slot_fork(&slot, &a->device, a->incarnation, a->first_seq, &a->ops[0].id);
