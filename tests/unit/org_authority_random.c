@@ -260,6 +260,27 @@ static void check(struct authority *a, const struct naive *s, const struct autho
 	state_free(expected);
 }
 
+/* What two authorities of the same acts say of data ops. */
+static void check_data(struct authority *a, struct authority *b, struct rng *rng)
+{
+	const struct id16 team = id16_of(0);
+	const struct data_right rights[] = { { .own_only = true }, { .action = MAY_CONFIGURE },
+		{ .action = MAY_EDIT_OBJECTIVES, .has_document = true, .document = team } };
+
+	for (size_t p = 0; p < PEOPLE; p++) {
+		const struct id32 *device = &people[p].device.id, *head = dag_id(a->dag, (uint32_t)rng_below(rng, a->n));
+
+		assert_true(authority_bound(a, device, 7) == authority_bound(b, device, 7));
+		for (size_t r = 0; r < 3; r++) {
+			bool x, y;
+
+			assert_int_equal(authority_data_counts(a, &x, device, 7, 1, head, 1, &rights[r]), OK);
+			assert_int_equal(authority_data_counts(b, &y, device, 7, 1, head, 1, &rights[r]), OK);
+			assert_int_equal(x, y);
+		}
+	}
+}
+
 /* The acts in some order that has what is cited first, with questions in between. */
 static struct authority *in_another_order(const struct world *w, struct rng *rng, bool asking)
 {
@@ -305,6 +326,7 @@ static void one_seed(uint64_t seed)
 		struct authority *a = in_another_order(&w, &rng, k > 0);
 
 		check(a, s, w.a, &rng);
+		check_data(a, w.a, &rng);
 		authority_free(a);
 	}
 	mem_free(s);
