@@ -257,9 +257,14 @@ static struct join *join_of_link(struct node *n, uint32_t link)
 /* A join that came to nothing leaves no trace. */
 enum err space_forget(struct node *n, struct space *s)
 {
-	enum err e = store_delete(n->txn, TABLE_SPACE, SLICE(&s->id, ID_LEN));
 	const size_t at = (size_t)(s - n->spaces);
+	enum err e;
 
+	if (authority_count(s->authority) > 0) {
+		s->joining = false;                     /* we were in it once: what is known of it stays */
+		return OK;
+	}
+	e = store_delete(n->txn, TABLE_SPACE, SLICE(&s->id, ID_LEN));
 	n->dirty = true;
 	authority_free(s->authority);
 	keys_free(s);
@@ -550,8 +555,10 @@ enum err join_command(struct node *n, const struct command *c, uint64_t token)
 	if ((e = space_open(n, &s, &parsed.space, false)) == OK && (e = join_store(n, j, buf_slice(&bytes))) == OK &&
 	    (e = waiter_add(n, COMMAND_ORG_JOIN, token, &c->request, JOIN_WAIT_MS, &w)) == OK)
 		w->space = parsed.space;
-	s->joining = true;
-	s->follow_peers = true;
+	if (s != NULL)
+		s->joining = s->follow_peers = true;
+	else if (e == ERR_LIMIT && (e = join_remove(n, j)) == OK)
+		e = reply_send(n, token, NULL, ERR_LIMIT, "You are in as many organizations as one home can hold.", NULL, NULL);
 out:
 	crypto_wipe(&parsed, sizeof parsed);
 	buf_wipe(&bytes);

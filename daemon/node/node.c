@@ -5,6 +5,8 @@
 #include "daemon/node/effects.h"
 #include "daemon/node/node_internal.h"
 
+#define START_AGAIN_MS 2000
+
 bool err_is_hard(enum err e)
 {
 	return e == ERR_NOMEM || e == ERR_IO || e == ERR_FULL || e == ERR_MAPFULL || e == ERR_DAMAGED;
@@ -205,6 +207,8 @@ enum err node_open(struct node **out, struct store *store, const struct node_ide
 	*out = n;
 	return OK;
 fail:
+	if (n != NULL)
+		effects_free(n->effects);
 	node_close(n);
 	return e;
 }
@@ -225,22 +229,26 @@ void node_close(struct node *n)
 }
 
 /* ---- a step ------------------------------------------------------------------------------------------------------------- */
-static enum err peers_start(struct node *n)
+/* What memory holds beyond the store: peers, what is to be shared and computed. */
+static enum err start(struct node *n)
 {
-	enum err e = peers_follow(n);
+	enum err e;
 
-	return e == OK ? peers_announce(n) : e;
+	for (size_t i = 0; i < n->n_spaces; i++)
+		n->spaces[i].publish_dirty = n->spaces[i].share_dirty = true;
+	if ((e = peers_follow(n)) == OK)
+		e = peers_announce(n);
+	n->started = n->started || !err_is_hard(e);
+	return e;
 }
 
 static enum err dispatch(struct node *n, const struct event *ev)
 {
 	switch (ev->kind) {
 	case EVENT_START:
-		for (size_t i = 0; i < n->n_spaces; i++)
-			n->spaces[i].publish_dirty = n->spaces[i].share_dirty = true;
-		return peers_start(n);
-	case EVENT_TIME:
-		return OK;                              /* settle() looks at every timer */
+		return start(n);
+	case EVENT_TIME:                                /* settle() looks at every timer */
+		return n->started ? OK : start(n);      /* the start failed: the disk was full, say */
 	case EVENT_COMMAND:
 		return command_run(n, ev->command, ev->token);
 	case EVENT_LINK_UP:
@@ -258,6 +266,16 @@ static enum err dispatch(struct node *n, const struct event *ev)
 	return ERR_STATE;
 }
 
+/* What cannot be done for a reason of its own is said and left; the rest of a step must not suffer: what was written is to be
+ * flushed and pushed all the same. */
+static enum err soft(struct node *n, enum err e, const char *what)
+{
+	if (e == OK || err_is_hard(e))
+		return e;
+	node_log(n, LOG_WARNING, "%s: %s", what, err_text(e));
+	return OK;
+}
+
 /* What follows from what has changed, in the order of the rooms: authority, shares, roll-ups, the map, peers, waiting commands. */
 static enum err settle(struct node *n)
 {
@@ -266,28 +284,28 @@ static enum err settle(struct node *n)
 
 	n->origin_link = 0;
 	for (size_t i = 0; i < n->n_spaces && e == OK; i++) {
-		authority = authority || n->spaces[i].authority_changed || n->spaces[i].follow_peers;
+		e = soft(n, replica_follow_authority(n, &n->spaces[i]), "following authority");
+		authority = authority || n->spaces[i].follow_peers;
 		n->spaces[i].follow_peers = false;
-		e = replica_follow_authority(n, &n->spaces[i]);
 	}
 	if (e == OK && fold_next_due(n) <= n->wall_ms)
-		e = fold_due(n);
-	if (e == OK && (e = keys_time(n)) == OK && (e = join_time(n)) == OK)
-		e = peers_time(n);
+		e = soft(n, fold_due(n), "applying what has come due");
+	if (e == OK && (e = soft(n, keys_time(n), "wrapping keys")) == OK && (e = soft(n, join_time(n), "joining")) == OK)
+		e = soft(n, peers_time(n), "looking after peers");
 	for (size_t i = 0; i < n->n_spaces && e == OK; i++)
 		if (n->spaces[i].share_dirty && !n->spaces[i].is_self && !n->spaces[i].joining) {
 			n->spaces[i].share_dirty = false;
-			e = share_settle(n, &n->spaces[i]);
+			e = soft(n, share_settle(n, &n->spaces[i]), "sealing reports");
 		}
 	if (e == OK)
-		e = publish_time(n);
+		e = soft(n, publish_time(n), "computing roll-ups");
 	if (e == OK && authority)
-		e = peers_follow(n);
+		e = soft(n, peers_follow(n), "following peers");
 	for (size_t i = 0; i < n->n_spaces && e == OK; i++)
 		e = replica_flush(n, &n->spaces[i]);
 	if (e == OK) {
 		peers_push(n);
-		e = sync_check(n);
+		e = soft(n, sync_check(n), "answering who waits");
 	}
 	for (size_t i = 0; i < n->n_spaces; i++)
 		n->spaces[i].n_changes = 0;
@@ -310,6 +328,18 @@ static void deadline_set(struct node *n)
 	n->deadline = at;
 }
 
+/* An event that is tried again must not draw the same nonces and keys as before for what may be other plaintext. */
+static void draw_from(struct node *n, const uint8_t random[32])
+{
+	uint8_t tries[8], seed[32];
+	struct slice part = SLICE(tries, sizeof tries);
+
+	put_u64(tries, n->tries);
+	crypto_mac(seed, sizeof seed, random, "cairn-step", &part, 1);
+	rng_seed(&n->rng, seed);
+	crypto_wipe(seed, sizeof seed);
+}
+
 static enum err step(struct node *n, const struct event *ev)
 {
 	enum err e;
@@ -317,7 +347,7 @@ static enum err step(struct node *n, const struct event *ev)
 	n->wall_ms = ev->wall_ms;
 	n->mono_ms = ev->mono_ms;
 	n->origin_link = ev->kind == EVENT_MESSAGE ? ev->link : 0;
-	rng_seed(&n->rng, ev->random);
+	draw_from(n, ev->random);
 	e = dispatch(n, ev);
 	if (err_is_hard(e))
 		return e;
@@ -340,6 +370,7 @@ static enum err attempt(struct node *n, const struct event *events, size_t count
 		return e;
 	n->effects = out;
 	n->dirty = false;
+	n->tries++;
 	for (size_t i = 0; i < count && e == OK; i++)
 		e = step(n, &events[i]);
 	if (e == OK)
@@ -353,7 +384,36 @@ static enum err attempt(struct node *n, const struct event *events, size_t count
 	return e;
 }
 
-static void hang_up(struct node *n, struct effects *out)
+static void refuse(uint64_t token, enum err why, struct effects *out)
+{
+	struct reply *reply = effects_memory(out, sizeof *reply);
+	struct effect *effect;
+	char text[160];
+
+	if (reply == NULL)
+		return;
+	(void)snprintf(text, sizeof text, why == ERR_FULL ? "Nothing was saved: there is no room on the disk. Make room and try again."
+		: "Nothing was saved: %s.", err_text(why));
+	reply->err = why;
+	reply->message = effects_copy(out, slice_of(text));
+	reply->fields = effects_copy(out, SLICE("\x80", 1));
+	effect = effects_add(out, EFFECT_REPLY);
+	effect->token = token;
+	effect->reply = reply;
+}
+
+struct batch { const struct event *events; size_t n; enum err why; };   /* what a failed turn was about */
+
+static bool is_asked(const struct batch *b, uint64_t token)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->events[i].kind == EVENT_COMMAND && b->events[i].token == token)
+			return true;
+	return false;
+}
+
+/* Links end, and so does what waited from before: after a failed turn nobody knows what it waited for. */
+static void hang_up(struct node *n, struct effects *out, const struct batch *b)
 {
 	n->effects = out;
 	for (size_t i = 0; i < n->n_peers; i++) {
@@ -364,11 +424,17 @@ static void hang_up(struct node *n, struct effects *out)
 	}
 	for (size_t i = 0; i < n->n_strangers; i++)
 		node_disconnect(n, n->strangers[i].link);
+	for (size_t i = 0; i < n->n_joins; i++)
+		if (n->joins[i].link != 0)
+			node_disconnect(n, n->joins[i].link);
+	for (size_t i = 0; i < n->n_waiters; i++)
+		if (!is_asked(b, n->waiters[i].token))
+			refuse(n->waiters[i].token, b->why, out);
 	n->effects = NULL;
 }
 
 /* Memory may be ahead of the store: make the node again from the store.  Its next write opens a new incarnation (protocol §2). */
-static enum err rebuild(struct node **node, struct store *store, const struct event *ev, struct effects *out)
+static enum err rebuild(struct node **node, struct store *store, const struct batch *b, struct effects *out)
 {
 	struct node *old = *node, *fresh;
 	struct node_host host = old->host;
@@ -376,10 +442,11 @@ static enum err rebuild(struct node **node, struct store *store, const struct ev
 	enum err e;
 
 	effects_clear(out);
-	hang_up(old, out);
-	e = node_open(&fresh, store, old->identity, &host, ev->wall_ms, ev->random);
+	hang_up(old, out, b);
+	e = node_open(&fresh, store, old->identity, &host, b->events->wall_ms, b->events->random);
 	if (e == OK) {
 		fresh->incarnation_spent = true;
+		fresh->tries = old->tries;
 		fresh->next_link = next_link;
 		fresh->port = old->port;
 		fresh->listening = old->listening;
@@ -393,59 +460,58 @@ static enum err rebuild(struct node **node, struct store *store, const struct ev
 	return e;
 }
 
-static void refuse(const struct event *ev, enum err why, struct effects *out)
+/* Messages and links of before are gone with the sessions: reconciliation repairs that.  What the machine says comes once. */
+static bool worth_another_try(const struct event *ev)
 {
-	struct reply *reply = effects_memory(out, sizeof *reply);
-	struct effect *effect;
-	char text[160];
+	return ev->kind == EVENT_COMMAND || ev->kind == EVENT_LISTENING || ev->kind == EVENT_NETWORK;
+}
 
-	if (ev->kind != EVENT_COMMAND || reply == NULL)
-		return;
-	(void)snprintf(text, sizeof text, why == ERR_FULL ? "Nothing was saved: there is no room on the disk. Make room and try again."
-		: "Nothing was saved: %s.", err_text(why));
-	reply->err = why;
-	reply->message = effects_copy(out, slice_of(text));
-	reply->fields = effects_copy(out, SLICE("\x80", 1));
-	effect = effects_add(out, EFFECT_REPLY);
-	effect->token = ev->token;
-	effect->reply = reply;
+/* A turn of its own; what it asks for goes out only if it succeeds. */
+static enum err alone(struct node **node, struct store *store, const struct event *ev, struct effects *out, enum err *why)
+{
+	struct effects *one = effects_new();
+	struct batch b = { ev, 1, ERR_NOMEM };
+	enum err e = OK;
+
+	if (one != NULL && (b.why = attempt(*node, ev, 1, one)) != OK)
+		e = rebuild(node, store, &b, one);
+	*why = b.why;
+	if (one != NULL)
+		effects_move(out, one);
+	effects_free(one);
+	return e;
 }
 
 /* A turn failed.  Each event gets a turn of its own, so that one that cannot be done does not take the others with it. */
-static enum err one_by_one(struct node **node, struct store *store, const struct event *events, size_t count, struct effects *out, enum err why)
+static enum err one_by_one(struct node **node, struct store *store, const struct event *events, size_t count, struct effects *out)
 {
-	struct effects *one = effects_new();
-	enum err e = OK;
+	enum err e = OK, why;
 
 	for (size_t i = 0; i < count && e == OK; i++) {
-		/* Messages and links of before are gone with the sessions: reconciliation repairs that. */
-		if (events[i].kind != EVENT_COMMAND)
+		if (events[i].kind == EVENT_LINK_UP)    /* its session was never begun */
+			effects_add(out, EFFECT_DISCONNECT)->link = events[i].link;
+		if (!worth_another_try(&events[i]))
 			continue;
-		if (one == NULL || (why = attempt(*node, &events[i], 1, one)) != OK) {
-			if (one != NULL)
-				e = rebuild(node, store, &events[i], one);
-			refuse(&events[i], why, out);
-		} else
-			effects_move(out, one);
+		e = alone(node, store, &events[i], out, &why);
+		if (why != OK && events[i].kind == EVENT_COMMAND)
+			refuse(events[i].token, why, out);
 	}
-	effects_free(one);
 	return e;
 }
 
 enum err node_turn(struct node **node, struct store *store, const struct event *events, size_t count, struct effects *out)
 {
-	struct event start = count > 0 ? events[0] : (struct event){ .kind = EVENT_START };
+	struct event begin = count > 0 ? events[0] : (struct event){ .kind = EVENT_START };
+	struct batch b = { events, count, OK };
 	enum err why, e;
 
 	effects_clear(out);
-	if (count == 0 || (why = attempt(*node, events, count, out)) == OK)
+	if (count == 0 || (b.why = attempt(*node, events, count, out)) == OK)
 		return OK;
-	if ((e = rebuild(node, store, &events[0], out)) != OK)
+	if ((e = rebuild(node, store, &b, out)) != OK || (e = one_by_one(node, store, events, count, out)) != OK)
 		return e;
-	if ((e = one_by_one(node, store, events, count, out, why)) != OK)
-		return e;
-	start.kind = EVENT_START;
-	if (attempt(*node, &start, 1, out) != OK)
-		(*node)->deadline = start.mono_ms + 1000;       /* again, when there is room */
-	return OK;
+	begin.kind = EVENT_START;
+	if ((e = alone(node, store, &begin, out, &why)) == OK && why != OK)
+		(*node)->deadline = begin.mono_ms + START_AGAIN_MS;     /* when there is room */
+	return e;
 }

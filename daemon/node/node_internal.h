@@ -45,7 +45,7 @@ struct space {
 struct peer {                           /* one device of others that shares a space (peers.c) */
 	struct id32 device; uint8_t curve[KEY_LEN];
 	size_t n_addresses; char **addresses;   /* newest source first: HELLO, statement, by hand */
-	bool by_hand;
+	bool by_hand, marked;                   /* marked: some space lists it as active (peers_follow) */
 	struct session *session; uint32_t link; bool outgoing;   /* link 0: none */
 	bool dialing; uint32_t dial_link; size_t dial_address;
 	struct backoff backoff; enum err last_error; uint64_t last_error_ms;  /* wall */
@@ -87,6 +87,8 @@ struct node {
 	uint64_t compare_at;                    /* next anti-entropy, monotonic */
 	struct id32 allowed;                    /* hash of the keys last allowed */
 	uint32_t origin_link;                   /* whose message is being taken in: it gets no echo */
+	uint64_t tries;                         /* turns begun, over rebuilds: never the same randomness twice */
+	bool started;                           /* peers follow authority (EVENT_START was done) */
 	bool dirty;                             /* this step wrote: its failure must abort the turn */
 	uint64_t deadline;
 	uint64_t refused_frames;

@@ -1,6 +1,7 @@
 /* Peers: whom we know, whom we let in, whom we dial, and the sessions with them (protocol §8).
  * TABLE_PEER: device ‖ 'a' → [by hand, last seen wall ms, [address…]]. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "daemon/node/node_internal.h"
 
@@ -8,6 +9,8 @@
 #define DIALS_AT_ONCE 8
 #define OUTGOING_MAX 16
 #define DIAL_TIMEOUT_MS 10000
+#define MEMBER_PEERS 16
+#define STRANGER_MS 60000
 
 /* ---- the book ------------------------------------------------------------------------------------------------------ */
 struct peer *peer_find(struct node *n, const struct id32 *device)
@@ -233,7 +236,7 @@ enum err peers_link_up(struct node *n, const struct event *ev)
 			node_disconnect(n, ev->link);
 			return OK;
 		}
-		n->strangers[n->n_strangers] = (struct stranger){ .link = ev->link, .until_ms = n->mono_ms + 60000 };
+		n->strangers[n->n_strangers] = (struct stranger){ .link = ev->link, .until_ms = n->mono_ms + STRANGER_MS };
 		memcpy(n->strangers[n->n_strangers++].curve, ev->curve, KEY_LEN);
 		return OK;
 	}
@@ -375,32 +378,68 @@ static enum err statement_addresses(void *arg, const struct statement *st)
 	return e;
 }
 
-static enum err devices_known(struct node *n, struct space *s, struct buf *allowed, bool *marks)
+static int by_member(const void *a, const void *b)
+{
+	const struct device *x = *(const struct device *const *)a, *y = *(const struct device *const *)b;
+	int order = id32_compare(&x->member, &y->member);
+
+	return order != 0 ? order : id32_compare(&x->id, &y->id);
+}
+
+/* The book holds LIMIT_PEERS devices, of one member at most MEMBER_PEERS: whoever certifies thousands takes nobody's place. */
+static enum err peer_mark(struct node *n, const struct device *d, size_t *of_member)
+{
+	struct peer *p = peer_find(n, &d->id);
+
+	if (p == NULL && (n->n_peers >= LIMIT_PEERS || *of_member >= MEMBER_PEERS))
+		return OK;
+	if (p == NULL && (p = peer_known(n, &d->id, d->curve)) == NULL)
+		return ERR_NOMEM;
+	p->marked = true;
+	++*of_member;
+	return OK;
+}
+
+static enum err active_known(struct node *n, const struct state *state, const struct device *const *devices, size_t count)
+{
+	const struct device **list = mem_array(count, sizeof *list);
+	size_t of_member = 0;
+	enum err e = OK;
+
+	if (list == NULL)
+		return ERR_NOMEM;
+	if (count > 0) {
+		memcpy(list, devices, count * sizeof *list);
+		qsort(list, count, sizeof *list, by_member);
+	}
+	for (size_t i = 0; i < count && e == OK; i++) {
+		if (i > 0 && !id32_equal(&list[i]->member, &list[i - 1]->member))
+			of_member = 0;
+		if (!id32_equal(&list[i]->id, &n->identity->device) && state_device_active(state, &list[i]->id))
+			e = peer_mark(n, list[i], &of_member);
+	}
+	mem_free(list);
+	return e;
+}
+
+static enum err devices_known(struct node *n, struct space *s, struct buf *allowed)
 {
 	const struct state *state = space_state(s);
 	const struct device *const *devices;
 	const struct invite *const *invites;
 	size_t count = state == NULL ? 0 : state_devices(state, &devices);
+	enum err e = state == NULL ? OK : active_known(n, state, devices, count);
 
-	for (size_t i = 0; i < count; i++) {
-		struct peer *p;
-
-		if (id32_equal(&devices[i]->id, &n->identity->device))
-			continue;
-		buf_put(allowed, devices[i]->curve, KEY_LEN);   /* removed ones too: authority only */
-		if (!state_device_active(state, &devices[i]->id))
-			continue;
-		if ((p = peer_known(n, &devices[i]->id, devices[i]->curve)) == NULL)
-			return ERR_NOMEM;
-		marks[p - n->peers] = true;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (!id32_equal(&devices[i]->id, &n->identity->device))
+			buf_put(allowed, devices[i]->curve, KEY_LEN);   /* removed ones too: authority only */
 	count = state == NULL || s->is_self ? 0 : state_invites(state, &invites);
 	for (size_t i = 0; i < count; i++)
 		buf_put(allowed, invites[i]->curve, KEY_LEN);
-	return allowed->err;
+	return e == OK ? allowed->err : e;
 }
 
-static void forget_unmarked(struct node *n, const bool *marks)
+static void forget_unmarked(struct node *n)
 {
 	size_t kept = 0;
 
@@ -410,7 +449,7 @@ static void forget_unmarked(struct node *n, const bool *marks)
 
 		for (size_t k = 0; k < n->n_joins; k++)
 			joining = joining || n->joins[k].admitted;
-		if (marks[i] || joining) {
+		if (p->marked || joining) {
 			n->peers[kept++] = *p;
 			continue;
 		}
@@ -439,19 +478,20 @@ static void allow_changed(struct node *n, const struct buf *allowed)
 
 enum err peers_follow(struct node *n)
 {
-	bool *marks = mem_array(LIMIT_PEERS * 4, sizeof *marks);
 	struct buf allowed = {0};
 	bool has_org = false;
-	enum err e = marks == NULL ? ERR_NOMEM : OK;
+	enum err e = OK;
 
+	for (size_t i = 0; i < n->n_peers; i++)
+		n->peers[i].marked = false;
 	for (size_t i = 0; i < n->n_spaces && e == OK; i++) {
 		has_org = has_org || !n->spaces[i].is_self;
-		e = devices_known(n, &n->spaces[i], &allowed, marks);
+		e = devices_known(n, &n->spaces[i], &allowed);
 		if (e == OK && !n->spaces[i].is_self)
 			e = statements_each(n, &n->spaces[i], STATEMENT_ADDRESS, statement_addresses, n);
 	}
 	if (e == OK) {
-		forget_unmarked(n, marks);
+		forget_unmarked(n);
 		allow_changed(n, &allowed);
 		if ((has_org && !n->offline) != n->wants_listen) {
 			n->wants_listen = has_org && !n->offline;
@@ -462,7 +502,6 @@ enum err peers_follow(struct node *n)
 				session_spaces(n->peers[i].session, out_to(n, n->peers[i].link), n->mono_ms);
 	}
 	buf_free(&allowed);
-	mem_free(marks);
 	return e;
 }
 
@@ -512,6 +551,12 @@ enum err peers_time(struct node *n)
 		if (p->session != NULL && session_tick(p->session, out_to(n, p->link), n->mono_ms, &next) != OK)
 			hang_up(n, p, ERR_WAITING);
 	}
+	/* The lane of strangers is narrow: nobody stays in it. */
+	for (size_t i = n->n_strangers; i > 0; i--)
+		if (n->strangers[i - 1].until_ms <= n->mono_ms) {
+			node_disconnect(n, n->strangers[i - 1].link);
+			n->strangers[i - 1] = n->strangers[--n->n_strangers];
+		}
 	count_links(n, &dialing, &outgoing);
 	for (size_t i = 0; i < n->n_peers && dialing < DIALS_AT_ONCE; i++) {
 		struct peer *p = &n->peers[i];
@@ -556,6 +601,9 @@ uint64_t peers_deadline(const struct node *n)
 		if (due < at)
 			at = due;
 	}
+	for (size_t i = 0; i < n->n_strangers; i++)
+		if (n->strangers[i].until_ms < at)
+			at = n->strangers[i].until_ms;
 	return at;
 }
 

@@ -133,9 +133,27 @@ static struct space *space_append(struct node *n, const struct id32 *id)
 	return s;
 }
 
+/* Records are kept by the space's number: one is never given twice, not even when a space was forgotten. */
+static enum err number_next(struct node *n, uint32_t *number)
+{
+	struct slice v;
+	uint8_t bytes[4];
+	enum err e = meta_get(n, "space-numbers", &v);
+
+	if (e != OK && e != ERR_NOTFOUND)
+		return e;
+	*number = e == OK && v.len == 4 ? get_u32(v.data) : 0;
+	for (size_t i = 0; i < n->n_spaces; i++)
+		if (n->spaces[i].number > *number)
+			*number = n->spaces[i].number;
+	put_u32(bytes, ++*number);
+	return meta_put(n, "space-numbers", SLICE(bytes, 4));
+}
+
 enum err space_open(struct node *n, struct space **out, const struct id32 *id, bool is_self)
 {
 	struct space *s = space_find(n, id);
+	uint32_t number;
 	enum err e;
 
 	*out = s;
@@ -143,10 +161,12 @@ enum err space_open(struct node *n, struct space **out, const struct id32 *id, b
 		return OK;
 	if (n->n_spaces >= LIMIT_SPACES)
 		return ERR_LIMIT;
+	if ((e = number_next(n, &number)) != OK)
+		return e;
 	s = space_append(n, id);
 	if (s == NULL)
 		return ERR_NOMEM;
-	s->number = (uint32_t)n->n_spaces;
+	s->number = number;
 	s->is_self = is_self;
 	s->joining = !is_self;
 	e = space_store(n, s);
