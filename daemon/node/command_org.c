@@ -226,58 +226,120 @@ static int by_team(const void *a, const void *b)
 	return id16_compare(a, b);
 }
 
-static enum err invite_reply(const struct ask *a, struct space *s, const struct act_body *body, const uint8_t secret[KEY_LEN],
-	const struct id16 *teams)
+/* All that it takes to write an invite's code, also a little later. */
+struct invite_order { struct id32 space; struct act_body body; struct id16 teams[64]; uint8_t secret[KEY_LEN];
+	size_t n_texts; struct { char text[LIMIT_ADDRESS_TEXT]; } texts[LIMIT_ADDRESSES]; };
+
+static struct reply_builder *invite_fields(const struct node *n, const struct invite_order *o, const struct slice *texts, struct slice code)
 {
 	struct reply_builder *fields = reply_new();
-	struct buf code = {0}, list = {0};
-	enum err e = invite_code(&code, a->n, s, secret, a->c->texts, a->c->n_texts);
+	struct buf list = {0};
 
-	mp_put_array(&list, body->n_teams);
-	for (size_t i = 0; i < body->n_teams; i++)
-		mp_put_bin(&list, &teams[i], DOC_LEN);
-	reply_text(fields, "code", buf_slice(&code));
-	reply_bin(fields, "id", &body->invite, ID_LEN);
-	reply_text(fields, "role", slice_of(role_name(body->role)));
+	mp_put_array(&list, o->body.n_teams);
+	for (size_t i = 0; i < o->body.n_teams; i++)
+		mp_put_bin(&list, &o->teams[i], DOC_LEN);
+	reply_text(fields, "code", code);
+	reply_bin(fields, "id", &o->body.invite, ID_LEN);
+	reply_text(fields, "role", slice_of(role_name(o->body.role)));
 	if (list.err == OK)
 		reply_raw(fields, "teams", buf_slice(&list));
-	reply_uint(fields, "uses", body->uses);
-	if (body->has_expiry)
-		reply_uint(fields, "expiresAt", body->expires_ms);
+	reply_uint(fields, "uses", o->body.uses);
+	if (o->body.has_expiry)
+		reply_uint(fields, "expiresAt", o->body.expires_ms);
 	else
 		reply_nil(fields, "expiresAt");
-	reply_texts(fields, "addresses", a->n->own_addresses, a->n->n_own_addresses, a->c->texts, a->c->n_texts);
-	if (e == OK)
-		e = command_done(a, fields, "cairn org join CODE", a->n->n_own_addresses + a->c->n_texts > 0
-			? "Give this code to whom you invite, over a way that you trust. Whoever has it can join."
-			: "Give this code to whom you invite. This device has no address yet that others can reach: add one with --address.");
-	buf_wipe(&code);
+	reply_texts(fields, "addresses", n->own_addresses, n->n_own_addresses, texts, o->n_texts);
 	buf_free(&list);
+	return fields;
+}
+
+static enum err invite_reply(struct node *n, uint64_t token, const struct id16 *request, const struct invite_order *o)
+{
+	struct space *s = space_find(n, &o->space);
+	struct slice texts[LIMIT_ADDRESSES];
+	struct buf code = {0};
+	enum err e;
+
+	for (size_t i = 0; i < o->n_texts; i++)
+		texts[i] = slice_of(o->texts[i].text);
+	e = s == NULL ? ERR_NOTFOUND : invite_code(&code, n, s, o->secret, texts, o->n_texts);
+	if (e == OK)
+		e = reply_send(n, token, request, OK, n->n_own_addresses + o->n_texts > 0
+			? "Give this code to whom you invite, over a way that you trust. Whoever has it can join."
+			: "Give this code to whom you invite. This device has no address yet that others can reach: add one with --address.",
+			"cairn org join CODE", invite_fields(n, o, texts, buf_slice(&code)));
+	buf_wipe(&code);
+	return e;
+}
+
+enum err invite_finish(struct node *n, struct waiter *w)
+{
+	enum err e = invite_reply(n, w->token, &w->request, w->kept);
+
+	crypto_wipe(w->kept, sizeof(struct invite_order));
+	waiter_remove(n, w);
+	return e;
+}
+
+static enum err invite_order(const struct ask *a, struct space *s, struct invite_order *o)
+{
+	o->space = s->id;
+	o->body = (struct act_body){ .role = a->c->has_role ? a->c->role : ROLE_MEMBER, .uses = a->c->uses ? a->c->uses : 1,
+		.has_expiry = a->c->has_expiry, .expires_ms = a->c->expires_ms, .approval = a->c->on, .n_teams = a->c->n_teams };
+	if (o->body.n_teams > 64 || o->body.uses > LIMIT_INVITE_USES || a->c->n_texts > LIMIT_ADDRESSES)
+		return ERR_TOOBIG;
+	for (; o->n_texts < a->c->n_texts; o->n_texts++) {
+		if (a->c->texts[o->n_texts].len >= LIMIT_ADDRESS_TEXT)
+			return ERR_TOOBIG;
+		memcpy(o->texts[o->n_texts].text, a->c->texts[o->n_texts].data, a->c->texts[o->n_texts].len);
+	}
+	if (o->body.n_teams > 0) {
+		memcpy(o->teams, a->c->teams, o->body.n_teams * sizeof *o->teams);
+		qsort(o->teams, o->body.n_teams, sizeof *o->teams, by_team);
+	}
+	node_random(a->n, o->secret, KEY_LEN);
+	invite_public(&o->body.invite, o->body.curve, o->secret);
+	return OK;
+}
+
+/* A device that has just begun to listen does not know its addresses yet: the code waits for them, up to 5 s. */
+static bool waits_for_address(const struct node *n, const struct invite_order *o)
+{
+	return n->wants_listen && !n->listening && n->n_own_addresses == 0 && o->n_texts == 0;
+}
+
+static enum err invite_write(const struct ask *a, struct space *s, struct invite_order **o)
+{
+	struct waiter *w;
+	enum err e = author_act(a->n, s, ACT_INVITE, &(*o)->body, (*o)->teams, NULL, NULL, NULL, NULL);
+
+	if (e != OK)
+		return command_error(a, e, "invite people (to this role and these teams)");
+	if (!waits_for_address(a->n, *o))
+		return invite_reply(a->n, a->token, &a->c->request, *o);
+	if ((e = waiter_add(a->n, COMMAND_INVITE, a->token, &a->c->request, 5000, &w)) == OK) {
+		w->kept = *o;
+		*o = NULL;                              /* the waiter has it now */
+	}
 	return e;
 }
 
 enum err command_invite(const struct ask *a)
 {
-	struct act_body body = { .role = a->c->has_role ? a->c->role : ROLE_MEMBER, .uses = a->c->uses ? a->c->uses : 1,
-		.has_expiry = a->c->has_expiry, .expires_ms = a->c->expires_ms, .approval = a->c->on, .n_teams = a->c->n_teams };
-	struct id16 teams[64];
-	uint8_t secret[KEY_LEN];
+	struct invite_order *o;
 	struct space *s;
 	enum err e;
 
 	if ((s = command_org(a, &e)) == NULL)
 		return e;
-	if (body.n_teams > 64 || body.uses > LIMIT_INVITE_USES)
-		return command_refuse(a, ERR_USAGE, "An invite names at most 64 teams and admits at most %d people.", LIMIT_INVITE_USES);
-	if (body.n_teams > 0) {
-		memcpy(teams, a->c->teams, body.n_teams * sizeof *teams);
-		qsort(teams, body.n_teams, sizeof *teams, by_team);
-	}
-	node_random(a->n, secret, KEY_LEN);
-	invite_public(&body.invite, body.curve, secret);
-	e = author_act(a->n, s, ACT_INVITE, &body, teams, NULL, NULL, NULL, NULL);
-	e = e == OK ? invite_reply(a, s, &body, secret, teams) : command_error(a, e, "invite people (to this role and these teams)");
-	crypto_wipe(secret, sizeof secret);
+	if ((o = mem_alloc(sizeof *o)) == NULL)
+		return ERR_NOMEM;
+	e = invite_order(a, s, o) == OK ? invite_write(a, s, &o)
+		: command_refuse(a, ERR_USAGE, "An invite names at most 64 teams and %d addresses, and admits at most %d people.",
+			LIMIT_ADDRESSES, LIMIT_INVITE_USES);
+	if (o != NULL)
+		crypto_wipe(o, sizeof *o);
+	mem_free(o);
 	return e;
 }
 

@@ -62,6 +62,7 @@ struct waiter {                         /* a command that waits: sync, join */
 	uint64_t token; struct id16 request; enum command_kind kind; struct id32 space, device; bool has_device;
 	uint64_t from_ms, until_ms;
 	uint64_t compared_ms, started_wall;
+	void *kept;                             /* what the command needs to finish; freed with the waiter */
 };
 
 struct node {
@@ -203,6 +204,7 @@ enum err sync_check(struct node *);                     /* after each step: who 
 uint64_t sync_deadline(const struct node *);
 enum err waiter_add(struct node *, enum command_kind, uint64_t token, const struct id16 *request, uint64_t for_ms, struct waiter **out);
 void waiter_remove(struct node *, struct waiter *);
+enum err invite_finish(struct node *, struct waiter *);                 /* an invite that waited for this device's addresses */
 
 /* ---- share.c, publish.c ----------------------------------------------------------------------------------------- */
 enum err share_settle(struct node *, struct space *);   /* seal what changed, if consent says so */

@@ -27,6 +27,7 @@ enum err waiter_add(struct node *n, enum command_kind kind, uint64_t token, cons
 
 void waiter_remove(struct node *n, struct waiter *w)
 {
+	mem_free(w->kept);
 	*w = n->waiters[--n->n_waiters];
 }
 
@@ -208,12 +209,24 @@ static enum err join_step(struct node *n, struct waiter *w)
 		"The organization could not be reached yet. The request is saved and retried every 30 s while cairnd runs.", "cairn status", NULL);
 }
 
+static enum err invite_step(struct node *n, struct waiter *w)
+{
+	return n->n_own_addresses > 0 || n->mono_ms >= w->until_ms ? invite_finish(n, w) : OK;
+}
+
 enum err sync_check(struct node *n)
 {
 	enum err e = OK;
 
-	for (size_t i = n->n_waiters; i > 0 && e == OK; i--)
-		e = n->waiters[i - 1].kind == COMMAND_SYNC ? sync_step(n, &n->waiters[i - 1]) : join_step(n, &n->waiters[i - 1]);
+	for (size_t i = n->n_waiters; i > 0 && e == OK; i--) {
+		struct waiter *w = &n->waiters[i - 1];
+
+		switch (w->kind) {
+		case COMMAND_SYNC: e = sync_step(n, w); break;
+		case COMMAND_INVITE: e = invite_step(n, w); break;
+		default: e = join_step(n, w); break;
+		}
+	}
 	return e;
 }
 

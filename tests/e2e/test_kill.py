@@ -20,7 +20,7 @@ def test_kill_9():
                 time.sleep(rng.uniform(0.02, 0.4))
                 h = rng.choice(homes)
                 try:
-                    pid = int(open(os.path.join(h.dir, 'cairnd.pid')).read().split()[0])
+                    pid = int(open(os.path.join(h.dir, 'cairnd.lock')).read().split()[0])
                     os.kill(pid, 9)
                 except (OSError, ValueError, IndexError):
                     pass
