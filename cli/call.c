@@ -7,6 +7,7 @@
 #include "cli/autostart.h"
 #include "cli/http.h"
 #include "cli/output.h"
+#include "cli/pick.h"
 
 /* ---- paths ---- */
 
@@ -157,11 +158,20 @@ static int broken(struct cli *c, enum err e, long timeout_ms)
 	}
 }
 
+/* Some keys of each row where that is all that is printed (get_rows), else everything. */
+static json_t *parse(const struct cli *c, const struct http_response *r)
+{
+	json_t *answer = c->n_keys > 0 && r->status == 200 ? pick_rows(r->body, c->keys, c->n_keys) : NULL;
+
+	if (answer != NULL)
+		return answer;
+	return r->body.len == 0 ? json_object() :
+		json_loadb((const char *)r->body.data, r->body.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+}
+
 static int take_answer(struct cli *c, json_t **out, const struct http_response *r)
 {
-	json_error_t error;
-	json_t *answer = r->body.len == 0 ? json_object() :
-		json_loadb((const char *)r->body.data, r->body.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	json_t *answer = parse(c, r);
 
 	if (answer == NULL && r->status < 400)
 		return complain(EXIT_FAILED, "The answer of cairnd is no JSON: is it of another version?");
@@ -206,6 +216,23 @@ int get(struct cli *c, json_t **out, const char *path)
 	return code == EXIT_WAITING ? finish(c, code, *out) : code;
 }
 
+int get_rows(struct cli *c, json_t **out, const char *path, const struct column *columns, size_t n)
+{
+	const char *fields = NULL;
+	int code;
+
+	if (!c->json && n <= CLI_KEYS) {
+		for (size_t i = 0; i < n; i++) {
+			c->keys[i] = columns[i].key;
+			fields = i == 0 ? columns[0].key : keep_printf("%s,%s", fields, columns[i].key);
+		}
+		c->n_keys = n;
+	}
+	code = get(c, out, with_query(path, "fields", fields));
+	c->n_keys = 0;
+	return code;
+}
+
 int finish(struct cli *c, int code, json_t *answer)
 {
 	const json_t *error = json_object_get(answer, "error");
@@ -223,7 +250,9 @@ int finish(struct cli *c, int code, json_t *answer)
 		message = text_of(error, "message");
 	if (next[0] == '\0')
 		next = text_of(error, "hint");
-	if (code == EXIT_DONE)
+	if (code == EXIT_DONE && c->made && text_of(answer, "id")[0] != '\0')
+		say("%s  (id %s)", message, cell_text(json_object_get(answer, "id"), CELL_ID, c->out_tty));
+	else if (code == EXIT_DONE)
 		say("%s", message[0] != '\0' ? message : "Done.");
 	else
 		complain(code, "%s", message[0] != '\0' ? message : "Waiting for a peer; cairnd goes on by itself");
@@ -237,6 +266,12 @@ int change(struct cli *c, const char *method, const char *path, json_t *body)
 	int code = call(c, &answer, method, path, body != NULL ? body : json_object());
 
 	return finish(c, code, answer);
+}
+
+int make(struct cli *c, const char *path, json_t *body)
+{
+	c->made = true;
+	return change(c, "POST", path, body);
 }
 
 /* ---- bodies ---- */

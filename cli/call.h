@@ -2,6 +2,7 @@
 #ifndef CLI_CALL_H
 #define CLI_CALL_H
 #include "cli/cli.h"
+#include "cli/output.h"
 
 #define CALL_WAIT_MS 60000              /* unless --timeout says otherwise */
 
@@ -14,10 +15,14 @@ const char *with_query(const char *path, const char *key, const char *value);
 int call(struct cli *, json_t **out, const char *method, const char *path, json_t *body);
 int call_for(struct cli *, json_t **out, const char *method, const char *path, json_t *body, long timeout_ms);
 int get(struct cli *, json_t **out, const char *path);     /* what is not EXIT_DONE was said */
+/* For print_list: without --json only the columns are asked for (?fields=) and read. */
+int get_rows(struct cli *, json_t **out, const char *path, const struct column *, size_t n);
 /* The end of a command that changed something: prints the object (--json) or its message and hint.  Returns code. */
 int finish(struct cli *, int code, json_t *answer);
 /* One write from beginning to end. */
 int change(struct cli *, const char *method, const char *path, json_t *body);
+/* A POST that makes something: its id is said too. */
+int make(struct cli *, const char *path, json_t *body);
 /* Is a cairnd there?  Never starts one and says nothing.  EXIT_DONE, EXIT_NO_DAEMON, or what cli_paths said. */
 int call_running(struct cli *);
 /* The exit code for an error code of docs/api.md, or else by HTTP status. */

@@ -13,12 +13,15 @@ enum cli_exit {                 /* design §10 */
 	EXIT_NO_DAEMON = 5, EXIT_PERSON = 6, EXIT_NOT_FOUND = 7 /* or ambiguous */, EXIT_WAITING = 8 /* for a peer; saved */
 };
 
+#define CLI_KEYS 16
 struct http;
 struct cli {
 	struct args args;               /* of this command */
 	const char *home, *org;         /* --home; --org, else "default" */
-	bool json, no_autostart, yes, help, version, quiet;
+	bool json, no_autostart, yes;
+	bool made;                      /* finish() says the id of what was made */
 	long timeout_ms;                /* --timeout; -1: not given */
+	size_t n_keys; const char *keys[CLI_KEYS];      /* of the rows that get_rows reads */
 	bool in_tty, out_tty, err_tty;
 	struct paths paths;             /* valid once cli_paths() said EXIT_DONE */
 	struct http *http;              /* connected at the first call() */

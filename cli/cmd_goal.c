@@ -40,7 +40,7 @@ int cmd_goal_add(struct cli *c)
 
 	add_text(body, "title", c->args.words[0]);
 	if (add_options(c, body))
-		return change(c, "POST", "/api/local/goals", body);
+		return make(c, "/api/local/goals", body);
 	json_decref(body);
 	return EXIT_WRONG;
 }
@@ -66,7 +66,7 @@ int cmd_goal_list(struct cli *c)
 		{ "status", "status" }, { "category", "category" }, { "priority", "priority" }, { "parent", "parentGoalId" }, { NULL, NULL }
 	};
 	json_t *goals;
-	int code = get(c, &goals, "/api/local/goals");
+	int code = c->args.n_words > 0 ? get(c, &goals, "/api/local/goals") : get_rows(c, &goals, "/api/local/goals", LIST, COUNT(LIST));
 
 	if (code != EXIT_DONE)
 		return code;

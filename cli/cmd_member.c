@@ -24,7 +24,7 @@ static const struct column TEAMS[] = {
 int cmd_member_list(struct cli *c)
 {
 	json_t *list;
-	int code = get(c, &list, route("/api/organizations/{}/members", c->org));
+	int code = get_rows(c, &list, route("/api/organizations/{}/members", c->org), MEMBERS, COUNT(MEMBERS));
 
 	return code != EXIT_DONE ? code : print_list(c, list, MEMBERS, COUNT(MEMBERS), "There is no member.");
 }
@@ -65,7 +65,7 @@ int cmd_member_remove(struct cli *c)
 int cmd_team_list(struct cli *c)
 {
 	json_t *list;
-	int code = get(c, &list, route("/api/organizations/{}/teams", c->org));
+	int code = get_rows(c, &list, route("/api/organizations/{}/teams", c->org), TEAMS, COUNT(TEAMS));
 
 	return code != EXIT_DONE ? code : print_list(c, list, TEAMS, COUNT(TEAMS), "There is no team yet: cairn team add NAME");
 }
@@ -77,7 +77,7 @@ int cmd_team_add(struct cli *c)
 	add_text(body, "name", c->args.words[0]);
 	add_text(body, "parentTeamId", args_option(&c->args, "parent"));
 	if (add_pairs(c, body, 1))
-		return change(c, "POST", route("/api/organizations/{}/teams", c->org), body);
+		return make(c, route("/api/organizations/{}/teams", c->org), body);
 	json_decref(body);
 	return EXIT_WRONG;
 }

@@ -66,7 +66,7 @@ int cmd_objective_add(struct cli *c)
 
 	add_text(body, "title", c->args.words[0]);
 	if (add_options(c, body))
-		return change(c, "POST", route("/api/organizations/{}/goals", c->org), body);
+		return make(c, route("/api/organizations/{}/goals", c->org), body);
 	json_decref(body);
 	return EXIT_WRONG;
 }
@@ -95,7 +95,7 @@ int cmd_objective_list(struct cli *c)
 
 	if (path == NULL)
 		return EXIT_WRONG;
-	if ((code = get(c, &list, path)) != EXIT_DONE)
+	if ((code = get_rows(c, &list, path, LIST, COUNT(LIST))) != EXIT_DONE)
 		return code;
 	return print_list(c, list, LIST, COUNT(LIST), c->args.n_words > 0 ? "No objective fits." :
 		"There is no objective yet: cairn objective add TITLE");
@@ -195,7 +195,8 @@ int cmd_progress(struct cli *c)
 		return complain(EXIT_WRONG, "Say which objective: cairn progress OBJECTIVE --explain");
 	path = c->args.n_words == 0 ? route("/api/organizations/{}/progress", c->org) :
 		with_query(route("/api/organizations/{}/goals/{}/progress", c->org, c->args.words[0]), "explain", explain ? "1" : NULL);
-	if ((code = get(c, &answer, path)) != EXIT_DONE)
+	code = c->args.n_words == 0 ? get_rows(c, &answer, path, LIST, COUNT(LIST)) : get(c, &answer, path);
+	if (code != EXIT_DONE)
 		return code;
 	if (c->args.n_words == 0)
 		return print_list(c, answer, LIST, COUNT(LIST), "There is no objective yet: cairn objective add TITLE");

@@ -45,7 +45,7 @@ int cmd_org_create(struct cli *c)
 
 	add_text(body, "name", c->args.words[0]);
 	if (add_pairs(c, body, 1) && ask_min_group(c, body))
-		return change(c, "POST", "/api/organizations", body);
+		return make(c, "/api/organizations", body);
 	json_decref(body);
 	return EXIT_WRONG;
 }
@@ -107,7 +107,7 @@ int cmd_org_use(struct cli *c)
 int cmd_org_list(struct cli *c)
 {
 	json_t *list;
-	int code = get(c, &list, "/api/organizations");
+	int code = get_rows(c, &list, "/api/organizations", LIST, COUNT(LIST));
 
 	if (code != EXIT_DONE)
 		return code;

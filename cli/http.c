@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 
-#define READ_SIZE (16 * 1024)
+#define READ_SIZE (64 * 1024)
 
 struct http {
 	int fd;                         /* -1: closed */

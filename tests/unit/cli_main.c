@@ -101,7 +101,7 @@ static void what_happened_is_on_stdout_and_what_comes_next_on_stderr(void **stat
 	const struct ran *r = CAIRN("goal", "add", "Ship v2", "--target", "100", "unit=%", "description=");
 
 	(void)state;
-	assert_string_equal(r->out, "Added.\n");
+	assert_string_equal(r->out, "Added.  (id 7f3k)\n");
 	assert_non_null(strstr(r->err, "cairn link 7f3k OBJECTIVE\n"));
 	assert_string_equal(fake->log, "POST /api/local/goals {\"title\":\"Ship v2\",\"targetValue\":\"100\",\"unit\":\"%\",\"description\":null}\n");
 	r = CAIRN("goal", "add", "Ship v2", "--json");

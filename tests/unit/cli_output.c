@@ -10,6 +10,7 @@
 #include "cli/call.h"
 #include "cli/filter.h"
 #include "cli/output.h"
+#include "cli/pick.h"
 
 static void json_is_sorted_and_exact(void **state)
 {
@@ -192,6 +193,52 @@ static void filters_take_rows_out(void **state)
 	}
 }
 
+/* ---- picking ---- */
+
+static const char ROWS[] = " [ {\"id\":\"a\\\"b\", \"x\":[1,{\"id\":\"no]\"}] ,\"p\" : 45.5,\"n\":null},{},{\"s\":\"{[\\\\\",\"t\":true,\"l\":[[],[{}]],"
+	"\"id\":\"\\u00fc \303\274\"} ] \n";
+
+/* Each row of what was picked has just those members of the whole that were asked for. */
+static void picked_rows_are_what_jansson_reads(void **state)
+{
+	static const char *const keys[] = { "id", "p", "n", "l", "t" };
+	json_t *all = json_loads(ROWS, JSON_REJECT_DUPLICATES, NULL), *some = pick_rows(slice_of(ROWS), keys, 5), *row;
+	size_t i;
+
+	(void)state;
+	assert_non_null(some);
+	assert_int_equal(json_array_size(some), json_array_size(all));
+	json_array_foreach(all, i, row) {
+		json_object_del(row, "x");
+		json_object_del(row, "s");
+		assert_true(json_equal(row, json_array_get(some, i)));
+	}
+	json_decref(all);
+	json_decref(some);
+	some = pick_rows(slice_of("[]"), keys, 5);
+	assert_int_equal(json_array_size(some), 0);
+	assert_non_null(some);
+	json_decref(some);
+}
+
+/* Cut anywhere, or no array of objects: left to jansson.  The copy lets the sanitizer see every byte read beyond the end. */
+static void what_is_no_list_of_objects_is_not_picked(void **state)
+{
+	static const char *const other[] = { "", "{}", "[1]", "[{}", "[{}]x", "[{},]", "[{\"id\":}]", "[{\"id\" 1}]", "[{\"id\":\"\xff\"}]", "[{\"id\":01}]",
+		"[{\"id\":1,}]", "[{,}]", "[{\"i\\u0064\":1}]" };
+	static const char *const keys[] = { "id" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		assert_null(pick_rows(slice_of(other[i]), keys, 1));
+	for (size_t len = 0; len + 2 < sizeof ROWS - 1; len++) {
+		char *copy = malloc(len + 1);
+		memcpy(copy, ROWS, len);
+		assert_null(pick_rows(SLICE(copy, len), keys, 1));
+		free(copy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +252,8 @@ int main(void)
 		cmocka_unit_test(references_are_percent_encoded),
 		cmocka_unit_test(every_error_code_has_its_exit),
 		cmocka_unit_test(filters_take_rows_out),
+		cmocka_unit_test(picked_rows_are_what_jansson_reads),
+		cmocka_unit_test(what_is_no_list_of_objects_is_not_picked),
 	};
 
 	json_set_alloc_funcs(mem_alloc, mem_free);
