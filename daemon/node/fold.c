@@ -590,8 +590,7 @@ enum err fold_hash(struct node *n, struct space *s, struct id32 *out)
 		doc_free(doc);
 		buf_free(&b);
 	}
-	if (e == OK)
-		mem_free(names);
+	mem_free(names);
 	*out = hash;
 	return e;
 }

@@ -186,6 +186,7 @@ uint64_t peers_deadline(const struct node *);
 void peers_push(struct node *);                         /* this step's slot changes, to every session but their origin */
 enum err peers_addresses(struct node *, const struct event *);  /* LISTENING, NETWORK: own addresses, address statements */
 enum err peers_announce(struct node *);
+enum err peers_take_address(struct node *, const struct statement *);   /* somebody's address statement came */
 struct peer *peer_find(struct node *, const struct id32 *device);
 enum err join_command(struct node *, const struct command *, uint64_t token);
 enum err join_message(struct node *, uint32_t link, const struct net_message *);        /* JOIN at the admitter, JOINED at the joiner */

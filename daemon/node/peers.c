@@ -422,6 +422,11 @@ static enum err active_known(struct node *n, const struct state *state, const st
 	return e;
 }
 
+enum err peers_take_address(struct node *n, const struct statement *st)
+{
+	return statement_addresses(n, st);
+}
+
 static enum err devices_known(struct node *n, struct space *s, struct buf *allowed)
 {
 	const struct state *state = space_state(s);

@@ -730,6 +730,8 @@ static enum err statement_effect(struct node *n, struct space *s, const struct s
 	case STATEMENT_ROLLUP:
 		s->publish_dirty = true;
 		return OK;
+	case STATEMENT_ADDRESS:
+		return peers_take_address(n, st);
 	default:
 		return OK;
 	}
