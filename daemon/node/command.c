@@ -164,6 +164,8 @@ static bool listed(const char *const *names, const char *name)
 enum err command_pairs(const struct ask *a, struct change *change, const struct kind_spec *kind, const struct doc *base, const char *const *skip,
 	bool *sent)
 {
+	const char *an = strchr("aeio", kind->name[0]) != NULL ? "An" : "A";
+
 	*sent = true;
 	for (size_t i = 0; i < a->c->n_pairs; i++) {
 		const struct pair *p = &a->c->pairs[i];
@@ -180,8 +182,8 @@ enum err command_pairs(const struct ask *a, struct change *change, const struct 
 			nearest = field == NULL ? model_nearest(kind, name) : NULL;
 			if (field != NULL)
 				return command_refuse(a, ERR_USAGE, "%s cannot be set like this: it has a command of its own.", field->name);
-			return nearest == NULL ? command_refuse(a, ERR_USAGE, "A %s has no field “%s”.", kind->name, name)
-				: command_refuse(a, ERR_USAGE, "A %s has no field “%s”; did you mean %s?", kind->name, name, nearest);
+			return nearest == NULL ? command_refuse(a, ERR_USAGE, "%s %s has no field “%s”.", an, kind->name, name)
+				: command_refuse(a, ERR_USAGE, "%s %s has no field “%s”; did you mean %s?", an, kind->name, name, nearest);
 		}
 		e = one_field(change, field, base, p->value, why);
 		if (err_is_hard(e))
