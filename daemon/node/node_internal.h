@@ -25,12 +25,14 @@ struct epoch {                          /* a symmetric key as known (keys.c) */
 	size_t n_readers; struct id32 *readers; /* devices that some wrap names, ascending */
 };
 struct slot_change { struct slot slot; uint64_t old_version; enum net_section section; uint32_t origin; };
+struct standing { struct id32 device; uint8_t standing; };
 struct space {
 	struct id32 id; uint32_t number;
 	bool is_self, joining;                  /* joining: no genesis yet, or not yet admitted here */
 	struct authority *authority;            /* NULL while joining without genesis */
 	uint64_t n_acts;                        /* records in TABLE_AUTHORITY */
 	uint64_t generation;                    /* authority_generation at which data was last derived */
+	size_t n_standings; struct standing *standings; /* of the devices, as the statements in the map follow them */
 	uint64_t journal;                       /* newest journal number */
 	size_t n_epochs; struct epoch *epochs;
 	/* collected in a turn, flushed by replica_flush and node.c */
@@ -61,7 +63,7 @@ struct join {                           /* an organization that we are joining (
 struct waiter {                         /* a command that waits: sync, join */
 	uint64_t token; struct id16 request; enum command_kind kind; struct id32 space, device; bool has_device;
 	uint64_t from_ms, until_ms;
-	uint64_t compared_ms, started_wall;
+	uint64_t compare_at, started_wall; unsigned compared;
 	void *kept;                             /* what the command needs to finish; freed with the waiter */
 };
 
@@ -116,6 +118,8 @@ enum err replica_flush(struct node *, struct space *);                  /* trie 
 enum err replica_roots(struct node *, struct space *, struct net_roots *out);
 enum err replica_slot(struct node *, struct space *, struct slice slot_key, struct slot *out);
 enum err log_read(struct node *, struct space *, const struct id32 *device, uint64_t incarnation, struct log_head *out);
+/* The last seq of a log that may count: pins, forks; 0 for a device that is not (or no longer) certified. */
+enum err replica_bound(struct node *, struct space *, const struct id32 *device, uint64_t incarnation, uint64_t *bound);
 enum err op_read(struct node *, uint32_t log, uint64_t seq, struct op *out);    /* slices live as long as the transaction */
 enum err statement_read(struct node *, struct space *, const struct id32 *device, uint32_t kind, const struct id16 *index,
 	struct statement *out);
@@ -128,6 +132,7 @@ void replica_net_data(struct node *);                                   /* fills
 enum err fold_counts(struct node *, struct space *, const struct op *, bool *counts);
 enum err fold_added(struct node *, struct space *, const struct op *, uint32_t log);     /* a new op: index it, apply it if it can be */
 enum err fold_document(struct node *, struct space *, uint32_t kind, const struct id16 *id);    /* again from its ops */
+enum err fold_log(struct node *, struct space *, uint32_t log, uint64_t from, uint64_t to);      /* the documents of these ops again */
 enum err fold_space(struct node *, struct space *);                     /* everything again: rights changed */
 enum err fold_epoch_opened(struct node *, struct space *, const struct id32 *epoch);     /* ops that waited for this key */
 enum err fold_due(struct node *);                                       /* held ops whose time has come */

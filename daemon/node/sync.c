@@ -5,7 +5,7 @@
 #include "daemon/node/node_internal.h"
 
 #define CONNECT_MS 5000
-#define COMPARE_MS 250
+#define COMPARE_MS 250          /* at most so long between two looks; the first come sooner */
 
 enum err waiter_add(struct node *n, enum command_kind kind, uint64_t token, const struct id16 *request, uint64_t for_ms, struct waiter **out)
 {
@@ -148,9 +148,10 @@ static void compare_again(struct node *n, struct waiter *w)
 {
 	struct net_out out = { n, send_frame };
 
-	if (n->mono_ms < w->compared_ms + COMPARE_MS)
+	if (n->mono_ms < w->compare_at)
 		return;
-	w->compared_ms = n->mono_ms;
+	w->compare_at = n->mono_ms + (w->compared < 4 ? 15u << w->compared : COMPARE_MS);
+	w->compared++;
 	for (size_t i = 0; i < n->n_peers; i++) {
 		struct peer *p = &n->peers[i];
 		struct id32 digest;
@@ -235,7 +236,7 @@ uint64_t sync_deadline(const struct node *n)
 	uint64_t at = UINT64_MAX;
 
 	for (size_t i = 0; i < n->n_waiters; i++) {
-		uint64_t due = n->waiters[i].kind == COMMAND_SYNC ? n->mono_ms + COMPARE_MS : n->waiters[i].until_ms;
+		uint64_t due = n->waiters[i].kind == COMMAND_SYNC ? n->waiters[i].compare_at : n->waiters[i].until_ms;
 
 		if (due < at)
 			at = due;
