@@ -271,6 +271,7 @@ enum err space_forget(struct node *n, struct space *s)
 	mem_free(s->tries[0]);
 	mem_free(s->tries[1]);
 	mem_free(s->changes);
+	mem_free(s->standings);
 	memmove(s, s + 1, (n->n_spaces - at - 1) * sizeof *s);
 	n->n_spaces--;
 	return e;
@@ -425,6 +426,8 @@ enum err member_begin(struct node *n, struct space *s)
 
 	if (e == OK)
 		e = secret_begin(n, s);
+	if (e == OK)                                    /* it may have begun to listen before the organization was here */
+		e = peers_announce(n);
 	if (e == OK && !n->has_default) {
 		n->has_default = true;
 		n->default_org = s->id;
