@@ -30,13 +30,68 @@ static const struct column REPORTS[] = {
 	{ "consent", "consent", CELL_NUMBER }, { "at", "at", CELL_TIME }, { "entries", "entries", CELL_COUNT },
 };
 
+static const json_t *member(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return value != NULL ? value : json_null();
+}
+
+static const char *organization_name(const json_t *organizations, const char *id)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(organizations, i, one)
+		if (strcmp(text_of(one, "id"), id) == 0)
+			return text_of(one, "name");
+	return keep_printf("%.8s", id);
+}
+
+/* "In sync" names the digest that both hold, and the time (design §2, 12). */
+static void print_peer(const json_t *peer, const json_t *organizations)
+{
+	const char *name = text_of(peer, "displayName"), *why = text_of(peer, "why"), *todo = text_of(peer, "todo");
+	const char *state = text_of(peer, "state"), *since = ago_text(member(peer, "since"));
+	bool connected = strcmp(state, "connected") == 0;
+	const json_t *space;
+	size_t i;
+
+	if (name[0] == '\0')
+		name = cell_text(member(peer, "deviceId"), CELL_ID, true);
+	if (why[0] != '\0')
+		say("  %s %s: %s", red("!"), name, why);
+	else
+		say("  %s %s: %s%s%s", connected ? "+" : red("!"), name, state, since[0] != '\0' ? " " : "", since);
+	if (todo[0] != '\0')
+		say("    %s %s", arrow(), todo);
+	json_array_foreach(json_object_get(peer, "spaces"), i, space)
+		if (connected && true_of(space, "inSync"))
+			say("    %s: in sync, both hold %s, compared %s", organization_name(organizations, text_of(space, "organizationId")),
+				cell_text(member(space, "digest"), CELL_ID, true), time_text(member(space, "at")));
+}
+
+void print_peers(const json_t *peers, const json_t *organizations)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(peers, i, one)
+		print_peer(one, organizations);
+}
+
 int cmd_peers(struct cli *c)
 {
 	json_t *list;
 	int code = get(c, &list, "/api/local/peers");
 
-	return code != EXIT_DONE ? code : print_list(c, list, PEERS, COUNT(PEERS),
-		"No peer is known yet: cairn org invite, or cairn peer add MEMBER ADDRESS");
+	if (code != EXIT_DONE)
+		return code;
+	if (c->out_tty && !c->json && json_array_size(list) > 0)
+		print_peers(list, NULL);
+	else
+		print_list(c, list, PEERS, COUNT(PEERS), "No peer is known yet: cairn org invite, or cairn peer add MEMBER ADDRESS");
+	return EXIT_DONE;
 }
 
 int cmd_peer_add(struct cli *c)
@@ -54,19 +109,19 @@ int cmd_sync(struct cli *c)
 
 	add_text(body, "peer", c->args.n_words > 0 ? c->args.words[0] : NULL);
 	code = call_for(c, &answer, "POST", "/api/local/sync", body, wait + SYNC_GRACE_MS);
-	if (code != EXIT_DONE)
-		return finish(c, code, answer);
 	peers = json_object_get(answer, "peers");
 	n = json_array_size(peers);
+	if (answer == NULL || n == 0)
+		return finish(c, code, answer);
 	json_array_foreach(peers, i, one)
 		behind += !true_of(one, "inSync");
-	code = behind == 0 ? EXIT_DONE : behind == n ? EXIT_WAITING : EXIT_PARTLY;
+	code = behind == 0 ? code : behind == n ? EXIT_WAITING : EXIT_PARTLY;
 	if (c->json) {
 		print_json(answer);
 		return code;
 	}
-	print_table(c, peers, SYNCED, COUNT(SYNCED), "There is nobody to sync with: you are alone in your organizations.");
-	if (code == EXIT_DONE)
+	print_table(c, peers, SYNCED, COUNT(SYNCED), NULL);
+	if (behind == 0)
 		hint(c, text_of(answer, "hint"));
 	else
 		complain(code, "Not in sync with %zu of %zu peers yet: cairnd goes on by itself, cairn peers says why", behind, n);

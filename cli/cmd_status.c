@@ -28,7 +28,7 @@ static void print_who(const json_t *status)
 	say("%s  cairnd %s, process %s%s", bold(text_of(status, "name")), text_of(status, "version"),
 		number_text(json_object_get(status, "pid")), true_of(status, "offline") ? ", offline (cairn online ends that)" : "");
 	json_array_foreach(organizations, i, one)
-		say("  %s: %s, %s", text_of(one, "name"), text_of(one, "role"), true_of(one, "inSync") ? "in sync" : "not in sync");
+		say("  %s: %s%s", text_of(one, "name"), text_of(one, "role"), true_of(one, "inSync") ? "" : ", not in sync");
 	if (json_array_size(organizations) == 0)
 		say("  in no organization yet: cairn org create NAME, or cairn org join CODE");
 }
@@ -52,26 +52,6 @@ static bool is_open(const json_t *status)
 	const char *state = text_of(status, "state");
 
 	return strcmp(state, "new") != 0 && strcmp(state, "locked") != 0;
-}
-
-/* Whoever is not reachable: who, since when, why, what to do. */
-static void print_trouble(const json_t *peers)
-{
-	const json_t *one;
-	size_t i;
-
-	json_array_foreach(peers, i, one) {
-		const char *state = text_of(one, "state"), *name = text_of(one, "displayName"), *why = text_of(one, "why");
-		const char *since = ago_text(json_object_get(one, "since"));
-
-		if (strcmp(state, "connected") == 0)
-			continue;
-		if (name[0] == '\0')
-			name = cell_text(json_object_get(one, "deviceId"), CELL_ID, true);
-		say("  %s %s %s%s%s%s%s", red("!"), name, state, since[0] != '\0' ? " " : "", since, why[0] != '\0' ? ": " : "", why);
-		if (text_of(one, "todo")[0] != '\0')
-			say("    %s %s", arrow(), text_of(one, "todo"));
-	}
 }
 
 static void print_share(const json_t *list)
@@ -124,7 +104,7 @@ int cmd_status(struct cli *c)
 	say("Peers: %s of %s connected", number_text(json_object_get(known, "connected")), number_text(json_object_get(known, "known")));
 	if ((code = get(c, &peers, "/api/local/peers")) != EXIT_DONE)
 		return code;
-	print_trouble(peers);
+	print_peers(peers, json_object_get(status, "organizations"));
 	print_share(json_object_get(status, "share"));
 	print_needs(status);
 	return EXIT_DONE;

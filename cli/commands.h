@@ -55,6 +55,8 @@ int cmd_share_show(struct cli *), cmd_share_accept(struct cli *), cmd_share_with
 int cmd_share_goal(struct cli *), cmd_share_preview(struct cli *), cmd_share_why(struct cli *);
 int cmd_peer_add(struct cli *), cmd_peers(struct cli *), cmd_sync(struct cli *), cmd_progress(struct cli *);
 int cmd_device_list(struct cli *), cmd_device_grant(struct cli *), cmd_device_withdraw(struct cli *);
+/* cmd_peer.c, also for status: each peer with its truth about sync; organizations: [{id, name}] or NULL. */
+void print_peers(const json_t *peers, const json_t *organizations);
 /* cmd_share.c, also for debug report: the bytes of these reports, one behind the other (--audience: of some). */
 int print_raw(struct cli *, const json_t *reports);
 int cmd_audit(struct cli *), cmd_debug_state_hash(struct cli *), cmd_debug_report(struct cli *);

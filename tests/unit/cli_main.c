@@ -14,11 +14,12 @@
 #define REPORTS "[{\"audience\":\"aaaa1111\",\"raw\":\"g4038b02\"},{\"audience\":\"bbbb2222\",\"raw\":\"zzzzzzzz\"}]"
 
 static const struct fake_answer ANSWERS[] = {
-	{ "GET /api/local/status", 200, "{\"state\":\"open\",\"name\":\"Ann\",\"version\":\"0.1.0\",\"pid\":7,\"organizations\":[{\"name\":\"Acme\",\"role\":"
+	{ "GET /api/local/status", 200, "{\"state\":\"open\",\"name\":\"Ann\",\"version\":\"0.1.0\",\"pid\":7,\"organizations\":[{\"id\":\"oooo\",\"name\":\"Acme\",\"role\":"
 		"\"Owner\",\"inSync\":true}],\"peers\":{\"known\":2,\"connected\":1},\"notices\":[\"New reader: Eve\"],\"home\":\"/h\",\"port\":7411}", 0 },
 	{ "GET /api/local/peers", 200, "[{\"deviceId\":\"dddd0000\",\"displayName\":\"Dave\",\"state\":\"unreachable\",\"since\":\"2020-01-01T00:00:00Z\","
-		"\"why\":\"tcp://10.0.0.7:7411 refused\",\"todo\":\"cairn peer add Dave ADDRESS\"},{\"deviceId\":\"eeee0000\",\"displayName\":\"Eve\","
-		"\"state\":\"connected\"}]", FAKE_CHUNKED },
+		"\"why\":\"unreachable for 3 h (tcp://10.0.0.7:7411: no answer)\",\"todo\":\"cairn peer add Dave ADDRESS\"},{\"deviceId\":\"eeee0000\",\"displayName\":\"Eve\","
+		"\"state\":\"connected\",\"spaces\":[{\"organizationId\":\"oooo\",\"inSync\":true,\"digest\":\"0123456789\",\"at\":\"2026-01-01T00:00:00Z\"}]},"
+		"{\"deviceId\":\"ffff00001111\",\"displayName\":null,\"state\":\"never\",\"since\":null,\"why\":null}]", FAKE_CHUNKED },
 	{ "GET /api/local/goals", 200, "[" GOAL "," GOAL "]", FAKE_CHUNKED }, { "GET /api/local/goals/Ship%20v2", 200, GOAL, 0 },
 	{ "POST /api/local/goals", 200, "{\"id\":\"7f3k\",\"message\":\"Added.\",\"hint\":\"cairn link 7f3k OBJECTIVE\"}", 0 },
 	{ "POST /api/local/goals/7f3k/progress", 200, "{\"message\":\"Saved.\",\"hint\":null}", 0 },
@@ -150,12 +151,12 @@ static void status_says_who_is_missing_since_when_why_and_what_to_do(void **stat
 
 	(void)state;
 	assert_int_equal(r->code, 0);
-	assert_non_null(strstr(r->out, "Dave unreachable for "));
-	assert_non_null(strstr(r->out, "days: tcp://10.0.0.7:7411 refused\n"));
+	assert_non_null(strstr(r->out, "! Dave: unreachable for 3 h (tcp://10.0.0.7:7411: no answer)\n"));
 	assert_non_null(strstr(r->out, "cairn peer add Dave ADDRESS\n"));
-	assert_null(strstr(r->out, "Eve connected"));
+	assert_non_null(strstr(r->out, "+ Eve: connected\n    Acme: in sync, both hold 01234567, compared 20"));
+	assert_non_null(strstr(r->out, "! ffff0000: never\n"));
 	assert_non_null(strstr(r->out, "! New reader: Eve\n"));
-	assert_non_null(strstr(CAIRN("status")->out, "Acme: Owner, in sync"));
+	assert_non_null(strstr(r->out, "Acme: Owner\n"));
 }
 
 static void partly_in_sync_is_exit_3(void **state)
