@@ -95,11 +95,12 @@ static enum err counts_with(struct space *s, const struct op *op, const struct d
 enum err fold_counts(struct node *n, struct space *s, const struct op *op, bool *counts)
 {
 	struct data_right right;
+	uint64_t bound;
+	enum err e = replica_bound(n, s, &op->device, op->incarnation, &bound);
 
-	(void)n;
 	*counts = false;
-	if (op->seq > authority_bound(s->authority, &op->device, op->incarnation) || !right_for(s, op, &right))
-		return OK;
+	if (e != OK || op->seq > bound || !right_for(s, op, &right))
+		return e;
 	return counts_with(s, op, &right, counts);
 }
 
@@ -107,12 +108,13 @@ enum err fold_counts(struct node *n, struct space *s, const struct op *op, bool 
 static enum err counts_opened(struct node *n, struct space *s, const struct op *op, const struct doc *before, struct slice body, bool *counts)
 {
 	struct data_right right = { .action = MAY_PROPOSE_OBJECTIVES, .has_document = true, .document = op->document };
+	uint64_t bound;
 	enum err e = fold_counts(n, s, op, counts);
 
 	if (e != OK || *counts || op->kind != KIND_OBJECTIVE || !is_proposal(before, body))
 		return e;
-	if (op->seq > authority_bound(s->authority, &op->device, op->incarnation))
-		return OK;
+	if ((e = replica_bound(n, s, &op->device, op->incarnation, &bound)) != OK || op->seq > bound)
+		return e;
 	return counts_with(s, op, &right, counts);
 }
 
@@ -357,13 +359,28 @@ static int by_name(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct doc_name));
 }
 
+/* Sorted, each once. */
+static size_t names_once(struct doc_name *names, size_t total)
+{
+	size_t unique = 0;
+
+	if (total > 0)
+		qsort(names, total, sizeof *names, by_name);
+	for (size_t i = 0; i < total; i++)
+		if (i == 0 || by_name(&names[i], &names[unique - 1]) != 0)
+			names[unique++] = names[i];
+	return unique;
+}
+
+static enum err epoch_ops_again(struct node *n, struct space *s);
+
 /* Every (document, kind) that has ops, once, ascending. */
 static enum err names_of(struct node *n, struct space *s, struct doc_name **out, size_t *count)
 {
 	struct store_cursor *c = NULL;
 	struct slice key, value;
 	struct doc_name *names = NULL;
-	size_t cap = 0, total = 0, unique = 0;
+	size_t cap = 0, total = 0;
 	uint8_t prefix[4];
 	enum err e;
 
@@ -389,14 +406,38 @@ static enum err names_of(struct node *n, struct space *s, struct doc_name **out,
 		mem_free(names);
 		return e;
 	}
-	if (total > 0)
-		qsort(names, total, sizeof *names, by_name);
-	for (size_t i = 0; i < total; i++)
-		if (i == 0 || by_name(&names[i], &names[unique - 1]) != 0)
-			names[unique++] = names[i];
 	*out = names;
-	*count = unique;
+	*count = names_once(names, total);
 	return OK;
+}
+
+enum err fold_log(struct node *n, struct space *s, uint32_t log, uint64_t from, uint64_t to)
+{
+	struct doc_name *names = NULL, *grown;
+	size_t cap = 0, count = 0;
+	bool epochs = false;
+	enum err e = OK;
+
+	for (uint64_t seq = from; seq <= to && e == OK; seq++) {
+		struct op op;
+
+		if ((e = op_read(n, log, seq, &op)) != OK)
+			break;
+		epochs = epochs || op.kind == KIND_EPOCH;
+		if (!op.has_document || (count > 0 && names[count - 1].kind == op.kind && id16_equal(&names[count - 1].id, &op.document)))
+			continue;
+		if ((grown = mem_grow(names, &cap, count, sizeof *names)) == NULL) {
+			e = ERR_NOMEM;
+			break;
+		}
+		names = grown;
+		names[count++] = (struct doc_name){ op.document, op.kind };
+	}
+	count = names_once(names, count);
+	for (size_t i = 0; i < count && e == OK; i++)
+		e = fold_document(n, s, names[i].kind, &names[i].id);
+	mem_free(names);
+	return e == OK && epochs ? epoch_ops_again(n, s) : e;
 }
 
 /* Epoch ops decide which keys are known: they are looked at again too.  TABLE_INDEX 'e' ‖ space# ‖ epoch ‖ log# ‖ seq. */

@@ -222,6 +222,8 @@ void node_close(struct node *n)
 	for (size_t i = 0; i < n->n_own_addresses; i++)
 		mem_free(n->own_addresses[i]);
 	mem_free(n->own_addresses);
+	while (n->n_waiters > 0)
+		waiter_remove(n, &n->waiters[0]);
 	mem_free(n->waiters);
 	if (n->identity != NULL)
 		crypto_secret_free(n->identity);

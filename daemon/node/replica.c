@@ -215,6 +215,24 @@ static int by_number(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* What decides which statements of a device show. */
+static uint8_t standing_of(const struct state *state, const struct device *d)
+{
+	return (uint8_t)(state_device_active(state, &d->id) ? 1 + (d->capabilities & 1u << CAPABILITY_AGGREGATOR) : 0);
+}
+
+static enum err standings_read(const struct state *state, struct standing **out, size_t *count)
+{
+	const struct device *const *devices;
+
+	*count = state_devices(state, &devices);
+	if ((*out = mem_array(*count, sizeof **out)) == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < *count; i++)
+		(*out)[i] = (struct standing){ devices[i]->id, standing_of(state, devices[i]) };
+	return OK;
+}
+
 enum err spaces_load(struct node *n)
 {
 	struct store_cursor *c = NULL;
@@ -254,6 +272,8 @@ enum err spaces_load(struct node *n)
 		if ((e = acts_load(n, s)) == OK && (e = journal_load(n, s)) == OK)
 			e = keys_load(n, s);
 		s->generation = authority_generation(s->authority);
+		if (e == OK && space_state(s) != NULL)
+			e = standings_read(space_state(s), &s->standings, &s->n_standings);
 	}
 	return e;
 }
@@ -268,6 +288,7 @@ void spaces_free(struct node *n)
 		mem_free(s->tries[0]);
 		mem_free(s->tries[1]);
 		mem_free(s->changes);
+		mem_free(s->standings);
 	}
 	mem_free(n->spaces);
 	n->spaces = NULL;
@@ -593,19 +614,74 @@ static enum err op_write(struct node *n, uint32_t log, const struct op *op)
 	return e;
 }
 
+/* ---- forks: TABLE_INDEX 'f' ‖ space# ‖ device ‖ incarnation → [seq, smaller first id, its run, the other run] -------------- */
+#define FORK_RUNS_MAX (LIMIT_FRAME - 256)       /* two runs that fit one frame and one record */
+struct fork { uint64_t seq; struct id32 id; struct slice a, b; };
+
+static struct key fork_key(const struct space *s, const struct id32 *device, uint64_t incarnation)
+{
+	struct key k = { .len = 0 };
+
+	key_u8(&k, 'f');
+	key_u32(&k, s->number);
+	key_bytes(&k, device, ID_LEN);
+	key_u64(&k, incarnation);
+	return k;
+}
+
+static enum err fork_read(struct node *n, struct space *s, const struct id32 *device, uint64_t incarnation, struct fork *out)
+{
+	struct key k = fork_key(s, device, incarnation);
+	struct slice value;
+	struct mp_reader r;
+	enum err e = store_get(n->txn, TABLE_INDEX, key_slice(&k), &value);
+
+	if (e != OK)
+		return e;
+	r = mp_read(value);
+	mp_get_array_of(&r, 4);
+	out->seq = mp_get_uint(&r, UINT64_MAX);
+	mp_get_fixed(&r, &out->id, ID_LEN);
+	out->a = mp_get_bin(&r, SIZE_MAX);
+	out->b = mp_get_bin(&r, SIZE_MAX);
+	return mp_end(&r) == OK ? OK : ERR_DAMAGED;
+}
+
+/* The last seq of a log that may count: below its pins and its lowest fork.  A device that nobody certified with effect has no
+ * logs: its certificate may be voided after its ops came. */
+enum err replica_bound(struct node *n, struct space *s, const struct id32 *device, uint64_t incarnation, uint64_t *bound)
+{
+	const struct state *state = space_state(s);
+	struct fork fork;
+	enum err e;
+
+	*bound = 0;
+	if (state == NULL)
+		return ERR_NOMEM;
+	if (state_device(state, device) == NULL)
+		return OK;
+	*bound = authority_bound(s->authority, device, incarnation);
+	e = fork_read(n, s, device, incarnation, &fork);
+	if (e == OK && fork.seq - 1 < *bound)
+		*bound = fork.seq - 1;
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
 /* What the map shows of a log: its newest op below the bound (protocol §7).  Sets the slot, or takes it away. */
 static enum err log_show(struct node *n, struct space *s, const struct id32 *device, uint64_t incarnation, struct log_head *head)
 {
-	uint64_t bound = authority_bound(s->authority, device, incarnation);
 	struct slot slot;
+	uint64_t bound;
+	enum err e = replica_bound(n, s, device, incarnation, &bound);
 
+	if (e != OK)
+		return e;
 	head->visible = head->seq < bound ? head->seq : bound;
 	head->visible_id = head->id;
 	if (head->visible > 0 && head->visible < head->seq) {
 		struct op op;
-		enum err e = op_read(n, head->number, head->visible, &op);
 
-		if (e != OK)
+		if ((e = op_read(n, head->number, head->visible, &op)) != OK)
 			return e;
 		head->visible_id = op.id;
 	}
@@ -613,26 +689,134 @@ static enum err log_show(struct node *n, struct space *s, const struct id32 *dev
 	return head->visible > 0 ? slot_put(n, s, &slot) : slot_remove(n, s, &slot);
 }
 
-/* Where a run meets the log: 0 and OK, or the number of its ops that are known already. */
-static enum err run_overlap(struct node *n, const struct log_head *head, const struct op *ops, size_t count, size_t *known)
+static enum err fork_show(struct node *n, struct space *s, const struct id32 *device, uint64_t incarnation, const struct fork *fork)
 {
+	const struct state *state = space_state(s);
+	struct slot slot;
+
+	slot_fork(&slot, device, incarnation, fork->seq, &fork->id);
+	if (state == NULL)
+		return ERR_NOMEM;
+	return state_device(state, device) != NULL ? slot_put(n, s, &slot) : slot_remove(n, s, &slot);
+}
+
+/* A proof of a fork: kept if it is the lowest (protocol §2).  The log ends below it, and what it said above counts no more. */
+static enum err fork_take(struct node *n, struct space *s, const struct id32 *device, uint64_t incarnation, const struct fork *fork)
+{
+	struct key k = fork_key(s, device, incarnation);
+	struct log_head head;
+	struct fork old;
+	struct buf b = {0};
+	enum err e = fork_read(n, s, device, incarnation, &old);
+
+	if (id32_equal(device, &n->identity->device))
+		n->incarnation_spent = true;
+	if (e == OK && (old.seq < fork->seq || (old.seq == fork->seq && id32_compare(&old.id, &fork->id) <= 0)))
+		return OK;
+	if (e != OK && e != ERR_NOTFOUND)
+		return e;
+	mp_put_array(&b, 4);
+	mp_put_uint(&b, fork->seq);
+	mp_put_bin(&b, &fork->id, ID_LEN);
+	mp_put_bin_slice(&b, fork->a);
+	mp_put_bin_slice(&b, fork->b);
+	n->dirty = true;
+	e = b.err ? b.err : store_put(n->txn, TABLE_INDEX, key_slice(&k), buf_slice(&b));
+	buf_free(&b);
+	if (e != OK || (e = fork_show(n, s, device, incarnation, fork)) != OK)
+		return e;
+	e = log_read(n, s, device, incarnation, &head);
+	if (e != OK)
+		return e == ERR_NOTFOUND ? OK : e;
+	if ((e = log_show(n, s, device, incarnation, &head)) == OK && (e = log_write(n, s, device, incarnation, &head)) == OK &&
+	    head.seq >= fork->seq)
+		e = fold_log(n, s, head.number, fork->seq, head.seq);
+	return e;
+}
+
+/* Our branch, from the op where the other parts up to the first signature. */
+static enum err branch_encode(struct node *n, const struct log_head *head, uint64_t from, struct buf *out)
+{
+	struct op *ops = mem_array(LIMIT_RUN_OPS, sizeof *ops);
+	size_t count = 0;
+	enum err e = ops == NULL ? ERR_NOMEM : ERR_STATE;
+
+	while (ops != NULL && count < LIMIT_RUN_OPS && from + count <= head->seq) {
+		if ((e = op_read(n, head->number, from + count, &ops[count])) != OK)
+			break;
+		if (ops[count++].has_signature)
+			break;
+	}
+	if (e == OK)
+		e = run_encode(out, ops, count);
+	mem_free(ops);
+	return e;
+}
+
+/* ops[0] differs from what we hold at its seq, and has the same prev. */
+static enum err fork_found(struct node *n, struct space *s, const struct log_head *head, const struct op *ops, size_t count)
+{
+	struct fork fork = { .seq = ops[0].seq };
+	struct buf ours = {0}, theirs = {0};
+	struct op own;
+	enum err e;
+
+	if ((e = branch_encode(n, head, ops[0].seq, &ours)) == OK && (e = run_encode(&theirs, ops, count)) == OK &&
+	    (e = op_read(n, head->number, ops[0].seq, &own)) == OK) {
+		const bool first = id32_compare(&own.id, &ops[0].id) < 0;
+
+		fork.id = first ? own.id : ops[0].id;
+		fork.a = buf_slice(first ? &ours : &theirs);
+		fork.b = buf_slice(first ? &theirs : &ours);
+		e = ours.len + theirs.len > FORK_RUNS_MAX ? ERR_FORK : fork_take(n, s, &ops[0].device, ops[0].incarnation, &fork);
+	}
+	buf_free(&ours);
+	buf_free(&theirs);
+	return e;
+}
+
+/* Where a run meets the log: *known of its ops are here already.  *parts: the next one is another than ours.  ERR_MISSING: there is a
+ * gap.  ERR_FORK: they part before the run begins. */
+static enum err run_meets(struct node *n, const struct log_head *head, const struct op *ops, size_t count, size_t *known, bool *parts)
+{
+	struct op stored;
+	enum err e;
+
 	*known = 0;
+	*parts = false;
 	if (ops[0].seq > head->seq + 1)
 		return ERR_MISSING;
-	if (ops[0].seq <= head->seq) {
-		uint64_t shared = head->seq - ops[0].seq + 1;
-		size_t last = shared < count ? (size_t)shared - 1 : count - 1;
-		struct op stored;
-		enum err e = op_read(n, head->number, ops[last].seq, &stored);
+	if (ops[0].seq > 1) {
+		if ((e = op_read(n, head->number, ops[0].seq - 1, &stored)) != OK)
+			return e;
+		if (!id32_equal(&stored.id, &ops[0].prev))
+			return ERR_FORK;
+	}
+	while (*known < count && ops[*known].seq <= head->seq) {
+		if ((e = op_read(n, head->number, ops[*known].seq, &stored)) != OK)
+			return e;
+		if ((*parts = !id32_equal(&stored.id, &ops[*known].id)))
+			return OK;
+		++*known;
+	}
+	return OK;
+}
+
+/* Ops above the bound are kept for a salvage, but not without end. */
+static enum err quarantine_full(struct node *n, const struct log_head *head, uint64_t bound, bool *full)
+{
+	size_t bytes = 0;
+
+	*full = false;
+	for (uint64_t seq = head->seq; seq > bound && !*full; seq--) {
+		struct op op;
+		enum err e = op_read(n, head->number, seq, &op);
 
 		if (e != OK)
 			return e;
-		if (!id32_equal(&stored.id, &ops[last].id))
-			return ERR_FORK;
-		*known = last + 1;
+		bytes += 256 + op.body.len;
+		*full = bytes > LIMIT_QUARANTINE;
 	}
-	if (*known < count && !id32_equal(&ops[*known].prev, &head->id))
-		return ERR_FORK;
 	return OK;
 }
 
@@ -653,7 +837,7 @@ static enum err author_known(struct space *s, const struct op *ops, size_t n)
 /* An op of ours that we lack: a copied home or a restored backup (protocol §2); go on under another incarnation. */
 static void notice_own(struct node *n, const struct op *op)
 {
-	if (id32_equal(&op->device, &n->identity->device) && op->incarnation == n->incarnation)
+	if (id32_equal(&op->device, &n->identity->device))
 		n->incarnation_spent = true;
 }
 
@@ -662,7 +846,9 @@ enum err replica_run(struct node *n, struct space *s, const struct op *ops, size
 	const struct id32 device = ops[0].device;
 	const uint64_t incarnation = ops[0].incarnation;
 	struct log_head head;
+	uint64_t bound;
 	size_t known;
+	bool parts, full;
 	enum err e;
 
 	*added = 0;
@@ -674,7 +860,16 @@ enum err replica_run(struct node *n, struct space *s, const struct op *ops, size
 		head.number = n->next_log;
 	} else if (e != OK)
 		return e;
-	if ((e = run_overlap(n, &head, ops, count, &known)) != OK || known == count)
+	if ((e = replica_bound(n, s, &device, incarnation, &bound)) != OK)
+		return e;
+	e = run_meets(n, &head, ops, count, &known, &parts);
+	if ((e == ERR_FORK || e == ERR_MISSING || parts) && ops[0].seq > bound)
+		return OK;                              /* beyond the end of the log: quarantine of others */
+	if (e != OK || known == count)
+		return e;
+	if (parts)
+		return fork_found(n, s, &head, ops + known, count - known);
+	if (head.seq > bound && ((e = quarantine_full(n, &head, bound, &full)) != OK || full))
 		return e;
 	if (ops[known].hlc <= head.hlc)
 		return ERR_MALFORMED;
@@ -798,12 +993,11 @@ enum err statements_each(struct node *n, struct space *s, uint32_t kind, enum er
 
 /* ---- following authority ------------------------------------------------------------------------------------------ */
 /* Records of a table are changed while they are walked: walk keys first, then act on each. */
-static enum err keys_below(struct node *n, struct space *s, enum store_table table, struct buf *keys)
+static enum err keys_below(struct node *n, const struct key *prefix, enum store_table table, struct buf *keys)
 {
-	struct key prefix = space_prefix(s);
 	struct store_cursor *c = NULL;
 	struct slice key;
-	enum err e = store_cursor_open(&c, n->txn, table, key_slice(&prefix), SLICE(NULL, 0), false);
+	enum err e = store_cursor_open(&c, n->txn, table, key_slice(prefix), SLICE(NULL, 0), false);
 
 	while (e == OK && (e = store_cursor_next(c, &key, NULL)) == OK)
 		buf_put_slice(keys, key);
@@ -814,8 +1008,9 @@ static enum err keys_below(struct node *n, struct space *s, enum store_table tab
 static enum err logs_show_again(struct node *n, struct space *s)
 {
 	const size_t key_len = 4 + ID_LEN + 8;
+	struct key prefix = space_prefix(s);
 	struct buf keys = {0};
-	enum err e = keys_below(n, s, TABLE_LOG, &keys);
+	enum err e = keys_below(n, &prefix, TABLE_LOG, &keys);
 
 	for (size_t at = 0; at + key_len <= keys.len && e == OK; at += key_len) {
 		struct id32 device;
@@ -833,13 +1028,44 @@ static enum err logs_show_again(struct node *n, struct space *s)
 	return e;
 }
 
-static enum err statements_show_again(struct node *n, struct space *s)
+static enum err forks_show_again(struct node *n, struct space *s)
+{
+	const size_t key_len = 5 + ID_LEN + 8;
+	struct store_cursor *c = NULL;
+	struct buf keys = {0};
+	uint8_t prefix[5] = { 'f' };
+	struct slice key;
+	enum err e;
+
+	put_u32(prefix + 1, s->number);
+	e = store_cursor_open(&c, n->txn, TABLE_INDEX, SLICE(prefix, sizeof prefix), SLICE(NULL, 0), false);
+	while (e == OK && (e = store_cursor_next(c, &key, NULL)) == OK)
+		buf_put_slice(&keys, key);
+	store_cursor_close(c);
+	e = e == ERR_NOTFOUND ? keys.err : e;
+	for (size_t at = 0; at + key_len <= keys.len && e == OK; at += key_len) {
+		struct fork fork;
+		struct id32 device;
+		uint64_t incarnation = get_u64(keys.data + at + 5 + ID_LEN);
+
+		memcpy(&device, keys.data + at + 5, ID_LEN);
+		if ((e = fork_read(n, s, &device, incarnation, &fork)) == OK)
+			e = fork_show(n, s, &device, incarnation, &fork);
+	}
+	buf_free(&keys);
+	return e;
+}
+
+static enum err statements_show_again(struct node *n, struct space *s, const struct id32 *device)
 {
 	const size_t key_len = 4 + ID_LEN + 1 + DOC_LEN;
 	const struct state *state = space_state(s);
+	struct key prefix = space_prefix(s);
 	struct buf keys = {0};
-	enum err e = keys_below(n, s, TABLE_STATEMENT, &keys);
+	enum err e;
 
+	key_bytes(&prefix, device, ID_LEN);
+	e = keys_below(n, &prefix, TABLE_STATEMENT, &keys);
 	if (state == NULL)
 		e = ERR_NOMEM;
 	for (size_t at = 0; at + key_len <= keys.len && e == OK; at += key_len) {
@@ -860,6 +1086,33 @@ static enum err statements_show_again(struct node *n, struct space *s)
 	return e;
 }
 
+/* Statements follow the standing of their devices: both lists are ascending. */
+static enum err standings_follow(struct node *n, struct space *s)
+{
+	struct standing *now, *old = s->standings;
+	size_t count, at = 0;
+	enum err e = standings_read(space_state(s), &now, &count);
+
+	for (size_t i = 0; e == OK && i < count; i++) {
+		for (; e == OK && at < s->n_standings && id32_compare(&old[at].device, &now[i].device) < 0; at++)
+			e = statements_show_again(n, s, &old[at].device);       /* its certificate was voided */
+		if (e != OK)
+			break;
+		if (at == s->n_standings || !id32_equal(&old[at].device, &now[i].device) || old[at++].standing != now[i].standing)
+			e = statements_show_again(n, s, &now[i].device);
+	}
+	for (; e == OK && at < s->n_standings; at++)
+		e = statements_show_again(n, s, &old[at].device);
+	if (e != OK) {
+		mem_free(now);
+		return e;
+	}
+	mem_free(old);
+	s->standings = now;
+	s->n_standings = count;
+	return OK;
+}
+
 enum err replica_follow_authority(struct node *n, struct space *s)
 {
 	enum err e = OK;
@@ -872,9 +1125,11 @@ enum err replica_follow_authority(struct node *n, struct space *s)
 		return ERR_NOMEM;
 	if (authority_generation(s->authority) != s->generation) {
 		s->generation = authority_generation(s->authority);
-		if ((e = logs_show_again(n, s)) == OK && (e = statements_show_again(n, s)) == OK)
+		if ((e = logs_show_again(n, s)) == OK && (e = forks_show_again(n, s)) == OK)
 			e = fold_space(n, s);
 	}
+	if (e == OK)
+		e = standings_follow(n, s);
 	if (e == OK && s->joining && state_device_active(space_state(s), &n->identity->device)) {
 		s->joining = false;
 		e = space_store(n, s);
@@ -976,7 +1231,9 @@ static enum err log_content(struct node *n, const struct log_head *head, uint64_
 	while (e == OK && *upto < head->visible && sent < budget) {
 		size_t count = 0, marked = 0, bytes = 0;
 
-		while (count < LIMIT_RUN_OPS && *upto + count < head->visible && bytes < LIMIT_RUN_BYTES - LIMIT_OP) {
+		/* Where the bound lies between two signatures, the run goes on to the next: else nobody could prove what is below. */
+		while (count < LIMIT_RUN_OPS && bytes < LIMIT_RUN_BYTES - LIMIT_OP &&
+		       *upto + count < (*upto + marked < head->visible && *upto + count >= head->visible ? head->seq : head->visible)) {
 			if ((e = op_read(n, head->number, *upto + count + 1, &ops[count])) != OK)
 				break;
 			bytes += 96 + ID_LEN * ops[count].n_heads + (ops[count].body.data != NULL ? ops[count].body.len : ID_LEN);
@@ -1017,6 +1274,15 @@ static enum err data_content(void *arg, const struct id32 *id, struct slice key,
 		memcpy(&act, key.data + 1, ID_LEN);
 		bytes = authority_bytes(s->authority, &act);
 		return bytes.data == NULL ? ERR_NOTFOUND : piece(piece_arg, bytes);
+	}
+	if (key.data[0] == 'F') {
+		struct fork fork;
+
+		memcpy(&device, key.data + 1, ID_LEN);
+		if ((e = fork_read(n, s, &device, get_u64(key.data + 1 + ID_LEN), &fork)) == OK && (e = piece(piece_arg, fork.a)) == OK)
+			e = piece(piece_arg, fork.b);
+		*upto = fork.seq;
+		return e;
 	}
 	if (slot_key_log(key, &device, &incarnation)) {
 		struct log_head head;
@@ -1067,6 +1333,27 @@ static enum err data_take_run(void *arg, const struct id32 *peer, const struct r
 	if (e == OK && added > 0)
 		notice_own(n, &run->ops[run->n - 1]);
 	return e;
+}
+
+static enum err data_take_fork(void *arg, const struct id32 *peer, const struct run *a, struct slice a_bytes, const struct run *b,
+	struct slice b_bytes)
+{
+	struct fork fork = { a->first_seq, a->ops[0].id, a_bytes, b_bytes };
+	struct node *n = arg;
+	struct space *s = space_find(n, &a->space);
+	enum err e;
+
+	(void)peer;
+	(void)b;
+	if (s == NULL)
+		return ERR_DENIED;
+	if ((e = replica_follow_authority(n, s)) != OK)
+		return e;
+	if (a_bytes.len + b_bytes.len > FORK_RUNS_MAX)
+		return ERR_TOOBIG;
+	if (space_state(s) == NULL || state_device(space_state(s), &a->device) == NULL)
+		return ERR_MISSING;
+	return fork_take(n, s, &a->device, a->incarnation, &fork);
 }
 
 static enum err data_take_statement(void *arg, const struct id32 *peer, const struct statement *st, struct slice bytes)
@@ -1227,7 +1514,7 @@ void replica_net_data(struct node *n)
 	n->data = (struct net_data){
 		.arg = n, .roots = data_roots, .node = data_node, .slot = data_slot, .slots_below = data_slots_below,
 		.content = data_content, .take_act = data_take_act, .take_run = data_take_run,
-		.take_statement = data_take_statement, .may_send = data_may_send, .may_take = data_may_take,
+		.take_statement = data_take_statement, .take_fork = data_take_fork, .may_send = data_may_send, .may_take = data_may_take,
 		.common = data_common, .since = data_since, .cursor = data_cursor, .set_cursor = data_set_cursor,
 	};
 }

@@ -53,6 +53,7 @@ struct view_progress {
 	struct id32 published_by; uint64_t as_of_ms;
 	size_t n_contributors; struct view_contributor *contributors;   /* filtered by who asks (this node's member) */
 	const struct rollup_result *explain;    /* items, filtered likewise; NULL where nothing was computed here */
+	size_t n_left_out;                      /* items that count, but are not for who asks */
 	const char *note;                       /* "no aggregator yet" … or NULL */
 };
 enum err view_progress(struct view *, const struct id32 *org, const struct id16 *objective, struct view_progress *out);
@@ -82,7 +83,7 @@ struct view_peer { struct id32 device, member; enum { PEER_CONNECTED, PEER_DIALI
 	struct id32 org;                        /* one that both are in, for the name; zeros: none */
 	unsigned changes; };                    /* of ours in common organizations, made since the last contact; counted up to 1000 */
 size_t view_peers(struct view *, struct view_peer *out, size_t max);
-struct view_join { struct id32 org; bool admitted; enum err last_error; };
+struct view_join { struct id32 org; bool admitted, pending /* somebody must approve */; enum err last_error; };
 size_t view_joins(struct view *, struct view_join *out, size_t max);
 /* Audit entries, oldest first; verified: the hash chain holds up to this entry. */
 struct view_audit { uint64_t at_ms; unsigned action; struct slice type, entity, details; struct id32 org, hash; bool verified; };

@@ -86,7 +86,8 @@ size_t view_joins(struct view *v, struct view_join *out, size_t max)
 	size_t count = v->n->n_joins < max ? v->n->n_joins : max;
 
 	for (size_t i = 0; i < count; i++)
-		out[i] = (struct view_join){ v->n->joins[i].space, v->n->joins[i].admitted, v->n->joins[i].last_error };
+		out[i] = (struct view_join){ v->n->joins[i].space, v->n->joins[i].admitted, v->n->joins[i].status == JOIN_PENDING,
+			v->n->joins[i].last_error };
 	return count;
 }
 

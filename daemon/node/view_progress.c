@@ -137,8 +137,10 @@ static enum err explain(struct view *v, struct space *s, const struct computed *
 		const struct rollup_item *item = &r->items[i];
 		const struct rollup_result *child = item->kind == ITEM_CHILD ? rollup_find(&c->rollup, &item->child) : NULL;
 
-		if ((item->kind == ITEM_CONTRIBUTOR || item->kind == ITEM_LINK) && !may_see(v, state, &item->member))
+		if ((item->kind == ITEM_CONTRIBUTOR || item->kind == ITEM_LINK) && !may_see(v, state, &item->member)) {
+			out->n_left_out += item->counts;
 			continue;
+		}
 		items[copy->n_items] = *item;
 		if (child != NULL && child->suppressed && !all) {
 			items[copy->n_items].raw.set = false;
