@@ -149,6 +149,8 @@ static int broken(struct cli *c, enum err e, long timeout_ms)
 {
 	const char *dir = safe(c->paths.dir);
 
+	if (e == ERR_BUSY && c->late != NULL)
+		return complain(EXIT_WAITING, "%s", c->late);
 	switch (e) {
 	case ERR_BUSY: return complain(EXIT_NO_DAEMON, "cairnd did not answer within %ld s: see %s", (timeout_ms + 999) / 1000, safe(c->paths.log));
 	case ERR_NOMEM: return no_memory();

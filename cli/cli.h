@@ -19,6 +19,7 @@ struct cli {
 	struct args args;               /* of this command */
 	const char *home, *org;         /* --home; --org, else "default" */
 	bool json, no_autostart, yes;
+	const char *late;               /* not NULL: what no answer within --timeout means; EXIT_WAITING then */
 	bool made;                      /* finish() says the id of what was made */
 	long timeout_ms;                /* --timeout; -1: not given */
 	size_t n_keys; const char *keys[CLI_KEYS];      /* of the rows that get_rows reads */

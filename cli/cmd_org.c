@@ -57,6 +57,7 @@ int cmd_org_join(struct cli *c)
 
 	notice(c, "By joining, its members will see your name, your device's public keys and its addresses.  Nothing else is shared\n"
 		"until you have looked at `cairn share preview` and accepted it.");
+	c->late = "Not joined in that time: cairnd goes on by itself, cairn status says how far it is";
 	code = call_for(c, &answer, "POST", "/api/local/organizations/join", json_pack("{ss}", "code", c->args.words[0]),
 		c->timeout_ms >= 0 ? c->timeout_ms : JOIN_MS);
 	return finish(c, code, answer);

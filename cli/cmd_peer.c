@@ -62,7 +62,7 @@ static void print_peer(const json_t *peer, const json_t *organizations)
 	if (why[0] != '\0')
 		say("  %s %s: %s", red("!"), name, why);
 	else
-		say("  %s %s: %s%s%s", connected ? "+" : red("!"), name, state, since[0] != '\0' ? " " : "", since);
+		say("  %s %s: %s%s%s", connected ? (unicode() ? "✓" : "+") : red("!"), name, state, since[0] != '\0' ? " " : "", since);
 	if (todo[0] != '\0')
 		say("    %s %s", arrow(), todo);
 	json_array_foreach(json_object_get(peer, "spaces"), i, space)

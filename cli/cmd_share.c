@@ -275,7 +275,7 @@ int cmd_share_accept(struct cli *c)
 			return code;
 		print_preview(preview);
 		if (!ask_yes("Share this from now on? [y/N] "))
-			return complain(EXIT_REFUSED, "Nothing was accepted, nothing is shared");
+			return complain(EXIT_REFUSED, "Nothing was accepted: what is shared stays as it was");
 	}
 	return change(c, "POST", route("/api/organizations/{}/share/accept", c->org), NULL);
 }

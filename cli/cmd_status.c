@@ -83,6 +83,7 @@ static void print_needs(const json_t *status)
 int cmd_status(struct cli *c)
 {
 	const json_t *known;
+	const char *port;
 	json_t *status, *peers;
 	int code = get(c, &status, "/api/local/status");
 
@@ -100,7 +101,8 @@ int cmd_status(struct cli *c)
 	}
 	print_who(status);
 	known = json_object_get(status, "peers");
-	say("Home: %s, port %s", text_of(status, "home"), number_text(json_object_get(status, "port")));
+	port = number_text(json_object_get(status, "port"));
+	say("Home: %s, %s%s", text_of(status, "home"), port[0] != '\0' ? "port " : "not listening", port);
 	say("Peers: %s of %s connected", number_text(json_object_get(known, "connected")), number_text(json_object_get(known, "known")));
 	if ((code = get(c, &peers, "/api/local/peers")) != EXIT_DONE)
 		return code;

@@ -153,7 +153,7 @@ static void status_says_who_is_missing_since_when_why_and_what_to_do(void **stat
 	assert_int_equal(r->code, 0);
 	assert_non_null(strstr(r->out, "! Dave: unreachable for 3 h (tcp://10.0.0.7:7411: no answer)\n"));
 	assert_non_null(strstr(r->out, "cairn peer add Dave ADDRESS\n"));
-	assert_non_null(strstr(r->out, "+ Eve: connected\n    Acme: in sync, both hold 01234567, compared 20"));
+	assert_non_null(strstr(r->out, "Eve: connected\n    Acme: in sync, both hold 01234567, compared 20"));
 	assert_non_null(strstr(r->out, "! ffff0000: never\n"));
 	assert_non_null(strstr(r->out, "! New reader: Eve\n"));
 	assert_non_null(strstr(r->out, "Acme: Owner\n"));
