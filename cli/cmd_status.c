@@ -29,7 +29,7 @@ static void print_who(const json_t *status)
 		number_text(json_object_get(status, "pid")), true_of(status, "offline") ? ", offline (cairn online ends that)" : "");
 	json_array_foreach(organizations, i, one)
 		say("  %s: %s%s", text_of(one, "name"), text_of(one, "role"), true_of(one, "inSync") ? "" : ", not in sync");
-	if (json_array_size(organizations) == 0)
+	if (json_array_size(organizations) == 0 && json_array_size(json_object_get(status, "waiting")) == 0)
 		say("  in no organization yet: cairn org create NAME, or cairn org join CODE");
 }
 
