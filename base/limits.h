@@ -28,6 +28,7 @@
 #define LIMIT_SCOPE_DOCUMENTS   1000            /* in one scope op */
 
 /* Local. */
+#define LIMIT_CHECKINS          500             /* notes of progress in one goal */
 #define LIMIT_ADDRESSES         8
 #define LIMIT_ADDRESS_TEXT      256
 #define LIMIT_SPACES            64

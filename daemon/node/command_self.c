@@ -215,6 +215,10 @@ enum err command_goal_progress(const struct ask *a)
 		goto out;
 	}
 	goal_read(&goal, &a->c->document, doc);
+	if (a->c->text.len > 0 && doc_map_count(doc, GOAL_CHECKINS) >= LIMIT_CHECKINS) {
+		e = command_refuse(a, ERR_USAGE, "This goal has %d notes, as many as it can hold: record the number without a note.", LIMIT_CHECKINS);
+		goto out;
+	}
 	if ((change = change_new(model_kind(KIND_GOAL)->schema, doc)) == NULL) {
 		e = ERR_NOMEM;
 		goto out;
@@ -223,7 +227,8 @@ enum err command_goal_progress(const struct ask *a)
 		change_register_int(change, a->c->on ? GOAL_PERCENT : GOAL_CURRENT, a->c->value);
 	if (goal.status == GOAL_NOT_STARTED)
 		change_register_int(change, GOAL_STATUS, GOAL_IN_PROGRESS);
-	check_in(n, change, a->c);
+	if (a->c->text.len > 0)                 /* numbers alone are in the goal's history of ops; a note is kept with it */
+		check_in(n, change, a->c);
 	if ((e = author_change(n, command_self(n), KIND_GOAL, &a->c->document, change)) != OK) {
 		e = command_error(a, e, "record progress");
 		goto out;

@@ -180,7 +180,9 @@ static enum err cache_write(struct node *n, struct space *s, uint32_t kind, cons
 	n->dirty = true;
 	if (doc == NULL)
 		return store_delete(n->txn, TABLE_DOC, SLICE(key, sizeof key));
-	if ((e = doc_encode(&b, doc)) == OK)
+	if ((e = doc_encode(&b, doc)) == OK && b.len > STORE_VALUE_MAX)
+		node_log(n, LOG_WARNING, "a document has grown beyond %d bytes: its newest changes are kept but not shown", STORE_VALUE_MAX);
+	else if (e == OK)
 		e = store_put(n->txn, TABLE_DOC, SLICE(key, sizeof key), buf_slice(&b));
 	buf_free(&b);
 	return e;
@@ -449,6 +451,7 @@ static enum err epoch_ops_again(struct node *n, struct space *s)
 	uint8_t prefix[5] = { 'e' };
 	enum err e;
 
+	keys_leads_forget(s);
 	put_u32(prefix + 1, s->number);
 	e = store_cursor_open(&c, n->txn, TABLE_INDEX, SLICE(prefix, 5), SLICE(NULL, 0), false);
 	while (e == OK && (e = store_cursor_next(c, &key, NULL)) == OK)
@@ -465,16 +468,16 @@ static enum err epoch_ops_again(struct node *n, struct space *s)
 			e = keys_take_epoch_op(n, s, &op);
 	}
 	buf_free(&keys);
-	return e;
+	return e == OK ? keys_leads_keep(n, s) : e;
 }
 
 enum err fold_space(struct node *n, struct space *s)
 {
 	struct doc_name *names;
 	size_t count;
-	enum err e = epoch_ops_again(n, s);
+	enum err e;
 
-	if (e == OK)
+	if ((e = epoch_ops_again(n, s)) == OK)
 		e = names_of(n, s, &names, &count);
 	if (e != OK)
 		return e;

@@ -1,4 +1,4 @@
-/* A durable change over one open control connection (POST …/progress of one goal), against one raw LMDB commit of the same number of
+/* A durable change over one open control connection (PUT of one field of one goal), against one raw LMDB commit of the same number of
  * bytes on the same disk, taken in turns.  usage: control SOCKET GOAL DIR [COUNT]; tests/bench/way.py starts it. */
 #include <lmdb.h>
 #include <stdio.h>
@@ -44,8 +44,8 @@ static void ask(int fd, const char *goal, int value)
 {
 	char request[512], body[64], answer[16384];
 	size_t have = 0, want = 0;
-	int n = snprintf(body, sizeof body, "{\"value\": %d}", value % 100);
-	int len = snprintf(request, sizeof request, "POST /api/local/goals/%s/progress HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	int n = snprintf(body, sizeof body, "{\"currentValue\": %d}", value % 100);
+	int len = snprintf(request, sizeof request, "PUT /api/local/goals/%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 		"Content-Length: %d\r\n\r\n%s", goal, n, body);
 
 	if (write(fd, request, (size_t)len) != len)
