@@ -121,7 +121,8 @@ bool state_outranks(const struct state *, const struct id32 *a, const struct id3
 enum relation state_relation_member(const struct state *, const struct id32 *subject, const struct id32 *object);
 /* … to a team (NULL: the whole organization, other): own team = lead of it, or Manager and member of it. */
 enum relation state_relation_team(const struct state *, const struct id32 *subject, const struct id16 *team);
-/* The table for the subject's role, the relation and (for MAY_PROPOSE) settings; false for anyone not Active. */
+/* The table for the subject's role, the relation (as one of the two above gives it) and (for MAY_PROPOSE) settings; false for anyone
+ * not Active.  A plain Member who is a lead or a manager in the chart may what "Team only" lets a Manager (inventory AH3). */
 bool state_permits(const struct state *, const struct id32 *member, enum action, enum relation);
 void state_encode(struct buf *out, const struct state *);       /* canonical: equal states, equal bytes */
 
@@ -141,10 +142,13 @@ struct slice authority_bytes(const struct authority *, const struct id32 *id);
 /* The state now (resolve() of protocol §3; incremental where an act cites all heads and takes nothing).  Borrowed until the next
  * add.  ERR_NOMEM. */
 enum err authority_state(struct authority *, const struct state **out);
-/* fold(ok ∩ past(heads)), heads included: cached.  ERR_MISSING: a head is unknown. */
+/* fold(ok ∩ past(heads)), heads included.  ERR_MISSING: a head is unknown.  Borrowed until the next add, or until a dozen other states
+ * have been asked for (here or by authority_data_counts): a few are remembered. */
 enum err authority_state_at(struct authority *, const struct id32 *heads, size_t n, const struct state **out);
 bool authority_counts(struct authority *, const struct id32 *act);
-/* Would an act by this author count if it were added now, citing all heads?  OK, ERR_DENIED, ERR_NOTFOUND (target), ERR_STATE. */
+/* Would an act by this author count if it were added now, citing all heads?  OK, ERR_DENIED, ERR_NOTFOUND (target), ERR_STATE (not in
+ * this state: known already, closed, the last Owner).  The body as act_body_load gives it: ERR_USAGE if teams or moves are announced
+ * without their encoded list. */
 enum err authority_may(struct authority *, enum act_author, const struct id32 *author, enum act_kind, const struct act_body *);
 
 /* Bounds of logs (protocol §3): the highest seq of (device, incarnation) that counts as a whole, from effective removals,

@@ -3,6 +3,30 @@
 #include "base/mem.h"
 #include "org/authority_internal.h"
 
+struct deed deed_of(const struct acts *acts, uint32_t index, const struct id32 *member)
+{
+	return (struct deed){ .entry = acts->entries[index], .member = *member, .id = *dag_id(acts->dag, index),
+		.depth = dag_depth(acts->dag, index), .index = index, .dag = acts->dag };
+}
+
+enum err apply_one(struct state *s, bool *effective, const struct acts *acts, const struct verdict *v, uint32_t i)
+{
+	struct deed deed = deed_of(acts, i, &v[i].member);
+
+	return state_apply(s, effective, &deed);
+}
+
+enum err fold_marked(struct state *s, const struct acts *acts, const struct verdict *v, const uint8_t *marks, size_t rank)
+{
+	const uint32_t *order = dag_order(acts->dag);
+	bool effective;
+
+	for (size_t r = rank; r < acts->n; r++)
+		if (marks[order[r]] && v[order[r]].ok)
+			TRY(apply_one(s, &effective, acts, v, order[r]));
+	return OK;
+}
+
 static bool all_heads(const struct authority *a, const struct id32 *heads, size_t n)
 {
 	struct id32 now[LIMIT_HEADS];

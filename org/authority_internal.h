@@ -27,6 +27,7 @@ struct acts { const struct dag *dag; struct entry *const *entries; size_t n; };
 struct deed deed_of(const struct acts *, uint32_t index, const struct id32 *member);
 /* Verdicts of all acts and the state that they make.  *cycle: takings attacked each other. */
 enum err resolve(struct state **out, struct verdict *verdicts, bool *cycle, const struct acts *);
+enum err apply_one(struct state *, bool *effective, const struct acts *, const struct verdict *, uint32_t index);
 /* Apply those marked and ok from a rank on. */
 enum err fold_marked(struct state *, const struct acts *, const struct verdict *, const uint8_t *marks, size_t rank);
 

@@ -342,12 +342,6 @@ static enum err judge_kind(const struct ask *q)
 	return ERR_DENIED;
 }
 
-static void judge_genesis(struct verdict *v, const struct entry *e)
-{
-	v->member = e->body.root;
-	v->role = ROLE_OWNER;
-}
-
 enum err judge(struct verdict *v, const struct state *past, const struct entry *e)
 {
 	struct ask q = { .s = past, .e = e, .b = &e->body, .v = v };
@@ -356,7 +350,8 @@ enum err judge(struct verdict *v, const struct state *past, const struct entry *
 	if (!e->known)
 		return ERR_DENIED;
 	if (e->kind == ACT_GENESIS) {                   /* it was looked at when it was added; there is no other */
-		judge_genesis(v, e);
+		v->member = e->body.root;
+		v->role = ROLE_OWNER;
 		return OK;
 	}
 	if (e->author_type == ACT_DEVICE)

@@ -3,7 +3,8 @@
  * What makes it quick: a cut is an act that everything is comparable with.  What is concurrent lies in one segment between two
  * cuts; a past is what comes before the last cut and some of the segment, and for the next act of a branch the past of the one it
  * cites and that one: the states at the tips of branches are kept.  A taking put into kept that hits nothing changes nothing, so the
- * next one is chosen without judging all again. */
+ * next one is chosen without judging all again.  A taking is attacked from its own segment and from earlier ones that are not
+ * settled: so segments can be settled one after the other, until takings of one attack each other in a circle. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -21,9 +22,10 @@ struct work {
 	uint32_t *kept; size_t n_kept;  /* those with a segment */
 	struct taking *c; size_t n_c;
 	uint32_t *hits; size_t n_hits, hits_room;
-	struct state *running, *at_cut; /* of all judged so far; of those up to the last cut */
+	struct state *running, *at_cut; /* of all judged so far; of those up to the last cut before a segment */
 	size_t cut_rank;
-	uint32_t *citers;               /* by index: how many of those that cite it are still to be judged */
+	size_t from, to;                /* ranks to judge */
+	uint32_t *citers;               /* by index, of those: how many that cite it are still to be judged */
 	struct { uint32_t index; struct state *after; } tips[TIPS];
 	size_t next_tip;
 };
@@ -71,30 +73,6 @@ static bool hits(const struct work *w, uint32_t t, uint32_t o)
 }
 
 /* ---- folding ----------------------------------------------------------------------------------------------------------- */
-struct deed deed_of(const struct acts *acts, uint32_t index, const struct id32 *member)
-{
-	return (struct deed){ .entry = acts->entries[index], .member = *member, .id = *dag_id(acts->dag, index),
-		.depth = dag_depth(acts->dag, index), .index = index, .dag = acts->dag };
-}
-
-static enum err apply(struct state *s, bool *effective, const struct acts *acts, const struct verdict *v, uint32_t i)
-{
-	struct deed deed = deed_of(acts, i, &v[i].member);
-
-	return state_apply(s, effective, &deed);
-}
-
-enum err fold_marked(struct state *s, const struct acts *acts, const struct verdict *v, const uint8_t *marks, size_t rank)
-{
-	const uint32_t *order = dag_order(acts->dag);
-	bool effective;
-
-	for (size_t r = rank; r < acts->n; r++)
-		if (marks[order[r]] && v[order[r]].ok)
-			TRY(apply(s, &effective, acts, v, order[r]));
-	return OK;
-}
-
 /* past_state of an act within a segment, from that of the last cut. */
 static enum err fold_past(struct state **out, const struct work *w, uint32_t i)
 {
@@ -104,7 +82,7 @@ static enum err fold_past(struct state **out, const struct work *w, uint32_t i)
 
 	for (size_t r = w->cut_rank + 1; r < w->rank[i] && e == OK; r++)
 		if (w->v[w->order[r]].ok && dag_in_past(w->acts->dag, w->order[r], i))
-			e = apply(s, &effective, w->acts, w->v, w->order[r]);
+			e = apply_one(s, &effective, w->acts, w->v, w->order[r]);
 	if (e != OK) {
 		state_free(s);
 		s = NULL;
@@ -158,13 +136,13 @@ static enum err past_apart(struct state **out, struct work *w, uint32_t i)
 
 static void count_citers(struct work *w)
 {
-	memset(w->citers, 0, w->acts->n * sizeof *w->citers);
-	for (uint32_t i = 0; i < w->acts->n; i++) {
+	for (size_t r = w->from; r < w->to; r++) {
 		const uint32_t *cites;
-		size_t n = dag_cites(w->acts->dag, i, &cites);
+		size_t n = dag_cites(w->acts->dag, w->order[r], &cites);
 
+		w->citers[w->order[r]] = 0;             /* those that cite it come later */
 		for (size_t k = 0; k < n; k++)
-			w->citers[cites[k]]++;
+			w->citers[cites[k]] += w->rank[cites[k]] >= w->from;
 	}
 }
 
@@ -195,7 +173,7 @@ static enum err judge_apart(struct work *w, uint32_t i)
 		state_free(past);
 		return OK;
 	}
-	if (w->v[i].ok && apply(past, &effective, w->acts, w->v, i) != OK) {
+	if (w->v[i].ok && apply_one(past, &effective, w->acts, w->v, i) != OK) {
 		state_free(past);
 		return ERR_NOMEM;
 	}
@@ -209,12 +187,12 @@ static enum err judge_at(struct work *w, uint32_t i)
 	size_t n = dag_cites(w->acts->dag, i, &cites);
 
 	for (size_t k = 0; k < n; k++)
-		w->citers[cites[k]]--;
+		w->citers[cites[k]] -= w->rank[cites[k]] >= w->from;
 	if (!dag_is_after_all_before(w->acts->dag, i))
 		TRY(judge_apart(w, i));
 	else
 		judge_in(w, w->running, i);
-	return w->v[i].ok ? apply(w->running, &w->v[i].effective, w->acts, w->v, i) : OK;
+	return w->v[i].ok ? apply_one(w->running, &w->v[i].effective, w->acts, w->v, i) : OK;
 }
 
 /* What follows a cut may be concurrent with each other, not with it. */
@@ -229,15 +207,15 @@ static enum err pass_cut(struct work *w, size_t r)
 	return OK;
 }
 
-/* ok, for the present kept. */
-static enum err judge_all(struct work *w)
+/* ok, for the present kept, of the ranks to judge: all, or a segment. */
+static enum err judge_range(struct work *w)
 {
 	state_free(w->running);
-	if ((w->running = state_new()) == NULL)
+	if ((w->running = w->from == 0 ? state_new() : state_clone(w->at_cut)) == NULL)
 		return ERR_NOMEM;
 	count_citers(w);
 	tips_clear(w);
-	for (size_t r = 0; r < w->acts->n; r++) {
+	for (size_t r = w->from; r < w->to; r++) {
 		TRY(judge_at(w, w->order[r]));
 		if (w->segment[w->order[r]] == NO_SEGMENT)
 			TRY(pass_cut(w, r));
@@ -293,9 +271,12 @@ static int by_precedence(const void *a, const void *b, void *work)
 static enum err find_takings(struct work *w)
 {
 	w->n_c = w->n_hits = 0;
-	for (uint32_t i = 0; i < w->acts->n; i++)
+	for (size_t r = w->from; r < w->to; r++) {
+		uint32_t i = w->order[r];
+
 		if (w->v[i].ok && w->v[i].taking && !w->v[i].kept)
 			w->c[w->n_c++] = (struct taking){ .index = i };
+	}
 	qsort_r(w->c, w->n_c, sizeof *w->c, by_precedence, w);
 	for (size_t k = 0; k < w->n_c; k++)
 		TRY(find_hits(w, &w->c[k]));
@@ -313,8 +294,8 @@ static bool keep(struct work *w, struct taking *t)
 	return t->n_hits > 0;
 }
 
-/* Into kept, one after the other, until what counts changes. */
-static void choose(struct work *w, bool *cycle)
+/* Into kept, one after the other, until what counts changes.  When all that are left are attacked: the first of all, or *stuck. */
+static void choose(struct work *w, bool *stuck)
 {
 	for (size_t k = 0; k < w->n_c; k++)
 		if (!w->c[k].attacked && keep(w, &w->c[k]))
@@ -322,25 +303,65 @@ static void choose(struct work *w, bool *cycle)
 	for (size_t k = 0; k < w->n_c; k++) {
 		if (w->c[k].chosen)
 			continue;
-		*cycle = true;
+		if (stuck != NULL) {
+			*stuck = true;
+			return;
+		}
 		if (keep(w, &w->c[k]))
 			return;
 	}
 }
 
 /* ---- resolve ----------------------------------------------------------------------------------------------------------- */
+static enum err settle(struct work *w, bool *stuck)
+{
+	for (;;) {
+		TRY(judge_range(w));
+		TRY(find_takings(w));
+		choose(w, stuck);
+		if (w->n_hits == 0 || (stuck != NULL && *stuck))
+			return OK;                      /* all of C was kept and hits nothing */
+	}
+}
+
+static enum err settle_segment(struct work *w, size_t from, bool *stuck)
+{
+	w->from = w->to = from;
+	while (w->to < w->acts->n && w->segment[w->order[w->to]] != NO_SEGMENT)
+		w->to++;
+	state_free(w->at_cut);
+	w->at_cut = w->running;
+	w->running = NULL;
+	w->cut_rank = from - 1;
+	return settle(w, stuck);
+}
+
+/* A cut is hit by nothing, and as a taking it hits nothing. */
+static enum err settle_cut(struct work *w, size_t r)
+{
+	struct verdict *v = &w->v[w->order[r]];
+
+	judge_in(w, w->running, w->order[r]);
+	v->kept = v->ok && v->taking;
+	return v->ok ? apply_one(w->running, &v->effective, w->acts, w->v, w->order[r]) : OK;
+}
+
 static enum err resolve_in(struct work *w, bool *cycle)
 {
 	find_segments(w);
-	for (;;) {
-		TRY(judge_all(w));
-		TRY(find_takings(w));
-		if (w->n_c == 0)
-			return OK;
-		choose(w, cycle);
-		if (w->n_hits == 0)
-			return OK;                      /* all of C was kept and hit nothing */
+	if ((w->running = state_new()) == NULL)
+		return ERR_NOMEM;
+	for (size_t r = 0; r < w->acts->n && !*cycle;) {
+		bool cut = w->segment[w->order[r]] == NO_SEGMENT;
+
+		TRY(cut ? settle_cut(w, r) : settle_segment(w, r, cycle));
+		r = cut ? r + 1 : w->to;
 	}
+	if (!*cycle)
+		return OK;
+	w->from = 0;                                    /* the choice is among all that there is */
+	w->to = w->acts->n;
+	return settle(w, NULL);
 }
 
 enum err resolve(struct state **out, struct verdict *verdicts, bool *cycle, const struct acts *acts)

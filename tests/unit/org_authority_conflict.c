@@ -137,6 +137,31 @@ static void test_a_removal_undoes_a_return_that_did_not_know_it(void **state)
 	assert_true(is(&w, &member1, ROLE_MEMBER, MEMBER_ACTIVE));
 }
 
+/* As the protocol is written: with all of C attacked, the choice may fall on one that only rests on the quarrel; it then counts though
+ * what entitled it is void.  (Choosing among those of the earliest segment would mend it.) */
+static void test_a_quarrel_may_let_a_bystander_through(void **state)
+{
+	struct cites then;
+	struct id32 two, three, u1, u2, grant, bystander;
+
+	(void)state;
+	set_role(&w, &owner, &admin, ROLE_MEMBER, NOW);
+	set_role(&w, &owner, &manager, ROLE_ADMIN, NOW);
+	set_role(&w, &owner, &member1, ROLE_ADMIN, NOW);
+	then = here();
+	two = set_role(&w, &owner, &manager, ROLE_OWNER, then);
+	three = set_role(&w, &owner, &member1, ROLE_OWNER, then);
+	u1 = remove_member(&w, &member1, &manager, cite1(three));
+	u2 = remove_member(&w, &manager, &member1, cite1(two));
+	grant = set_role(&w, &member1, &admin, ROLE_OWNER, cite1(three));
+	bystander = remove_member(&w, &admin, &viewer, NOW);
+	assert_false(counts(&w, u1));
+	assert_true(counts(&w, u2));
+	assert_false(counts(&w, grant));
+	assert_true(is(&w, &admin, ROLE_MEMBER, MEMBER_ACTIVE));
+	assert_true(counts(&w, bystander));
+}
+
 /* ---- demotions -------------------------------------------------------------------------------------------------------- */
 static void test_a_demotion_voids_what_the_role_left_may_not(void **state)
 {
@@ -374,6 +399,7 @@ int main(void)
 		T(test_leaving_takes_from_nobody),
 		T(test_two_owners_cannot_both_leave),
 		T(test_a_removal_undoes_a_return_that_did_not_know_it),
+		T(test_a_quarrel_may_let_a_bystander_through),
 		T(test_a_demotion_voids_what_the_role_left_may_not),
 		T(test_a_lead_needs_no_more_than_a_members_role),
 		T(test_of_grants_of_one_depth_the_later_id_wins),

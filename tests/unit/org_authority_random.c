@@ -144,7 +144,8 @@ static struct naive *naive_of(const struct authority *a)
 /* ---- random spaces ----------------------------------------------------------------------------------------------------- */
 static struct person people[PEOPLE + 4];        /* the last ones are not members at first */
 
-static struct cites random_cites(struct world *w, struct rng *rng, size_t from)
+/* wide: of any; else of mostly recent ones. */
+static struct cites random_cites(struct world *w, struct rng *rng, size_t from, bool wide)
 {
 	struct cites c = { 0, {{{ 0 }}} };
 	size_t want = 1 + rng_below(rng, 2);
@@ -152,8 +153,7 @@ static struct cites random_cites(struct world *w, struct rng *rng, size_t from)
 	if (rng_below(rng, 3) == 0)
 		return NOW;
 	for (size_t k = 0; k < want; k++) {
-		/* mostly recent ones */
-		size_t span = w->n - from, back = rng_below(rng, span) * rng_below(rng, span) / span;
+		size_t span = w->n - from, back = wide ? rng_below(rng, span) : rng_below(rng, span) * rng_below(rng, span) / span;
 		const struct id32 *id = &w->acts[w->n - 1 - back].id;
 		size_t at = c.n;
 		bool twice = false;
@@ -208,9 +208,34 @@ static void random_act(struct world *w, struct rng *rng, struct cites cites)
 	}
 }
 
+/* Those at the top against each other. */
+static void random_blow(struct world *w, struct rng *rng, struct cites cites)
+{
+	const struct person *p = &people[1 + rng_below(rng, 3)], *q = &people[1 + rng_below(rng, 3)];
+
+	switch (rng_below(rng, 12)) {
+	case 0: case 1: case 2: set_role(w, &people[rng_below(rng, 4)], q, ROLE_OWNER, cites); break;
+	case 3: set_role(w, p, q, (enum role)rng_below(rng, 4), cites); break;
+	case 4: by(w, p, ACT_REVOKE, (struct act_body){ .device = q->device.id }, cites); break;
+	case 5: by(w, p, ACT_MERGE, (struct act_body){ .on = false }, cites); break;
+	default: remove_member(w, p, q, cites); break;
+	}
+}
+
+/* Two who may both remove each other, as they know. */
+static void duel(struct world *w)
+{
+	struct cites then = cite1(w->acts[w->n - 1].id);
+	struct id32 promotion = set_role(w, &people[0], &people[2], ROLE_OWNER, then);
+
+	remove_member(w, &people[2], &people[1], cite1(promotion));
+	remove_member(w, &people[1], &people[2], then);
+}
+
 static void random_world(struct world *w, struct rng *rng)
 {
 	size_t from, wanted = 2 + rng_below(rng, RANDOM_ACTS);
+	bool fight = rng_below(rng, 2);
 
 	world_start(w, &people[0], true);
 	for (unsigned i = 1; i < PEOPLE; i++) {
@@ -221,8 +246,16 @@ static void random_world(struct world *w, struct rng *rng)
 	if (rng_below(rng, 2))
 		set_role(w, &people[0], &people[1], ROLE_OWNER, NOW);
 	from = w->n - 1;
-	while (wanted-- > 0)
-		random_act(w, rng, random_cites(w, rng, from));
+	if (fight && rng_below(rng, 2))
+		duel(w);
+	while (wanted-- > 0) {
+		struct cites cites = random_cites(w, rng, from, fight);
+
+		if (fight)
+			random_blow(w, rng, cites);
+		else
+			random_act(w, rng, cites);
+	}
 }
 
 /* ---- comparing --------------------------------------------------------------------------------------------------------- */
