@@ -3,8 +3,10 @@
  *
  * Wrap statement, clear body, map: 1 epoch id bin32 · 2 [[device bin32, box bin80]…] by device · 3 type (0 space, 1 audience).
  * Epoch op, clear body, map: 1 epoch id bin32 · 2 [parent id bin32…] · 3 their keys, sealed under a key derived from the epoch's.
- * TABLE_EPOCH: space# ‖ epoch id → [type, key bin32 | nil, led to, readers bin (32 bytes each)].  Readers only ever grow: who was
- * once wrapped to is a reader for good, also when the wrap has been superseded. */
+ * TABLE_EPOCH: space# ‖ epoch id → [type, key bin32 | nil, led to, readers bin (32 bytes each)].  Only epochs whose key is held are
+ * kept: a wrap of another is looked at when its key comes.  Readers only ever grow: who was once wrapped to is a reader for good,
+ * also when the wrap has been superseded.  A reader that authority does not know is noted as `nobody`, who is entitled to nothing.
+ * An epoch is led to if a counting epoch op holds its very key: what cannot be checked leads nowhere. */
 #include <string.h>
 #include "daemon/node/node_internal.h"
 
@@ -12,6 +14,7 @@
 #define WRAP_GROW 64            /* a statement that is added to is rewritten: keep it small */
 #define WRAP_FULL 256           /* a fresh one */
 #define PARENTS_MAX 64
+#define READERS_MAX 7500        /* of one epoch: its record stays below STORE_VALUE_MAX; one with more is used no longer */
 
 /* ---- known epochs ------------------------------------------------------------------------------------------------ */
 struct epoch *keys_find(struct space *s, const struct id32 *id)
@@ -29,6 +32,8 @@ void keys_free(struct space *s)
 		mem_free(s->epochs[i].readers);
 	}
 	mem_free(s->epochs);
+	mem_free(s->entitled);
+	s->entitled = NULL;
 	s->epochs = NULL;
 	s->n_epochs = 0;
 }
@@ -70,11 +75,16 @@ static bool is_reader(const struct epoch *epoch, const struct id32 *device)
 	return at < epoch->n_readers && id32_equal(&epoch->readers[at], device);
 }
 
-static enum err reader_add(struct epoch *epoch, const struct id32 *device)
+static enum err reader_add(struct space *s, struct epoch *epoch, const struct id32 *device)
 {
-	size_t at = reader_place(epoch, device);
+	static const struct id32 nobody = {{0}};
+	const struct state *state = space_state(s);
 	struct id32 *grown;
+	size_t at;
 
+	if (state == NULL || epoch->n_readers >= READERS_MAX || state_device(state, device) == NULL)
+		device = &nobody;
+	at = reader_place(epoch, device);
 	if (at < epoch->n_readers && id32_equal(&epoch->readers[at], device))
 		return OK;
 	if ((grown = mem_resize(epoch->readers, epoch->n_readers + 1, sizeof *grown)) == NULL)
@@ -159,81 +169,6 @@ enum err keys_load(struct node *n, struct space *s)
 }
 
 /* ---- opening: wraps and epoch ops ---------------------------------------------------------------------------------- */
-/* Epoch ops of this epoch that were here before its key: their parents open now. */
-static enum err parents_of(struct node *n, struct space *s, const struct id32 *id)
-{
-	struct store_cursor *c = NULL;
-	struct slice key;
-	uint8_t prefix[5 + ID_LEN] = { 'e' };
-	uint32_t log = 0;
-	uint64_t seq = 0;
-	bool found = false;
-	enum err e;
-
-	put_u32(prefix + 1, s->number);
-	memcpy(prefix + 5, id, ID_LEN);
-	e = store_cursor_open(&c, n->txn, TABLE_INDEX, SLICE(prefix, sizeof prefix), SLICE(NULL, 0), false);
-	if (e == OK && (e = store_cursor_next(c, &key, NULL)) == OK) {
-		log = get_u32(key.data + sizeof prefix);
-		seq = get_u64(key.data + sizeof prefix + 4);
-		found = true;
-	}
-	store_cursor_close(c);
-	if (found) {
-		struct op op;
-		bool counts;
-
-		if ((e = op_read(n, log, seq, &op)) == OK && (e = fold_counts(n, s, &op, &counts)) == OK && counts)
-			e = keys_take_epoch_op(n, s, &op);
-	}
-	return e == ERR_NOTFOUND ? OK : e;
-}
-
-/* A key came to hand.  A key that does not hash to its id is refused (protocol §5). */
-static enum err key_learn(struct node *n, struct space *s, const struct id32 *id, const uint8_t key[KEY_LEN])
-{
-	struct epoch *epoch = keys_find(s, id);
-	struct id32 check;
-	enum err e;
-
-	epoch_id(&check, key, s);
-	if (!id32_equal(&check, id))
-		return ERR_MALFORMED;
-	if (epoch == NULL && (epoch = epoch_known(s, id)) == NULL)
-		return ERR_NOMEM;
-	if (epoch->has_key)
-		return OK;
-	memcpy(epoch->key, key, KEY_LEN);
-	epoch->has_key = true;
-	s->publish_dirty = true;
-	if ((e = epoch_write(n, s, epoch)) != OK || (e = fold_epoch_opened(n, s, id)) != OK)
-		return e;
-	return parents_of(n, s, id);
-}
-
-static enum err wrap_entry(struct node *n, struct space *s, struct epoch **epoch, struct mp_reader *r)
-{
-	struct id32 device, id = (*epoch)->id;
-	uint8_t box[WRAPPED], key[KEY_LEN];
-	enum err e;
-
-	mp_get_array_of(r, 2);
-	mp_get_fixed(r, &device, ID_LEN);
-	mp_get_fixed(r, box, WRAPPED);
-	if (r->err != OK)
-		return ERR_MALFORMED;
-	if ((e = reader_add(*epoch, &device)) != OK)
-		return e;
-	if ((*epoch)->has_key || !id32_equal(&device, &n->identity->device))
-		return OK;
-	if (crypto_box_open(key, box, WRAPPED, n->identity->box_public, n->identity->box_secret) != OK)
-		return OK;                              /* a wrap that does not open: somebody lied; another holder will wrap */
-	e = key_learn(n, s, &id, key);
-	crypto_wipe(key, KEY_LEN);
-	*epoch = keys_find(s, &id);                     /* the array may have moved */
-	return e == ERR_MALFORMED ? OK : e;
-}
-
 /* The head of a wrap body: *r then stands at the first entry. */
 static bool wrap_read(struct mp_reader *r, struct slice body, struct id32 *id, size_t *entries)
 {
@@ -249,28 +184,156 @@ static bool wrap_read(struct mp_reader *r, struct slice body, struct id32 *id, s
 	return r->err == OK;
 }
 
+/* Epoch ops of this epoch that were here before its key: their parents open now.  Anybody may write one that names it. */
+static enum err parents_of(struct node *n, struct space *s, const struct id32 *id)
+{
+	struct store_cursor *c = NULL;
+	struct slice key;
+	struct buf keys = {0};
+	uint8_t prefix[5 + ID_LEN] = { 'e' };
+	enum err e;
+
+	put_u32(prefix + 1, s->number);
+	memcpy(prefix + 5, id, ID_LEN);
+	e = store_cursor_open(&c, n->txn, TABLE_INDEX, SLICE(prefix, sizeof prefix), SLICE(NULL, 0), false);
+	while (e == OK && (e = store_cursor_next(c, &key, NULL)) == OK)
+		buf_put(&keys, key.data + sizeof prefix, 12);
+	store_cursor_close(c);
+	e = e == ERR_NOTFOUND ? keys.err : e;
+	for (size_t at = 0; at + 12 <= keys.len && e == OK; at += 12) {
+		struct op op;
+		bool counts;
+
+		if ((e = op_read(n, get_u32(keys.data + at), get_u64(keys.data + at + 4), &op)) == OK &&
+		    (e = fold_counts(n, s, &op, &counts)) == OK && counts)
+			e = keys_take_epoch_op(n, s, &op);
+	}
+	buf_free(&keys);
+	return e;
+}
+
+/* The readers that a wrap names.  *r stands at its first entry. */
+static enum err readers_take(struct space *s, struct epoch *epoch, struct mp_reader *r, size_t entries)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < entries && e == OK; i++) {
+		struct id32 device;
+		uint8_t box[WRAPPED];
+
+		mp_get_array_of(r, 2);
+		mp_get_fixed(r, &device, ID_LEN);
+		mp_get_fixed(r, box, WRAPPED);
+		if (r->err != OK)
+			return OK;
+		e = reader_add(s, epoch, &device);
+	}
+	return e;
+}
+
+/* All wraps of an epoch that came before its key, whoever made them and whatever has become of him. */
+static enum err readers_stored(struct node *n, struct space *s, struct epoch *epoch)
+{
+	const struct state *state = space_state(s);
+	const struct device *const *devices;
+	size_t count = state == NULL ? 0 : state_devices(state, &devices);
+	enum err e = OK;
+
+	for (size_t i = 0; i < count && e == OK; i++) {
+		struct store_cursor *c = NULL;
+		struct slice key, value;
+		uint8_t prefix[4 + ID_LEN + 1];
+
+		put_u32(prefix, s->number);
+		memcpy(prefix + 4, &devices[i]->id, ID_LEN);
+		prefix[4 + ID_LEN] = STATEMENT_WRAP;
+		e = store_cursor_open(&c, n->txn, TABLE_STATEMENT, SLICE(prefix, sizeof prefix), SLICE(NULL, 0), false);
+		while (e == OK && (e = store_cursor_next(c, &key, &value)) == OK) {
+			struct statement st;
+			struct mp_reader r;
+			struct id32 id;
+			size_t entries;
+
+			if (statement_load(&st, value) != OK)
+				e = ERR_DAMAGED;
+			else if (wrap_read(&r, st.body, &id, &entries) && id32_equal(&id, &epoch->id))
+				e = readers_take(s, epoch, &r, entries);
+		}
+		store_cursor_close(c);
+		e = e == ERR_NOTFOUND ? OK : e;
+	}
+	return e;
+}
+
+/* A key came to hand.  A key that does not hash to its id is refused (protocol §5). */
+static enum err key_learn(struct node *n, struct space *s, const struct id32 *id, const uint8_t key[KEY_LEN], bool audience)
+{
+	struct epoch *epoch = keys_find(s, id);
+	struct id32 check;
+	enum err e;
+
+	epoch_id(&check, key, s);
+	if (!id32_equal(&check, id))
+		return ERR_MALFORMED;
+	if (epoch == NULL && (epoch = epoch_known(s, id)) == NULL)
+		return ERR_NOMEM;
+	if (epoch->has_key)
+		return OK;
+	memcpy(epoch->key, key, KEY_LEN);
+	epoch->has_key = true;
+	epoch->type = audience ? EPOCH_AUDIENCE : EPOCH_SPACE;
+	s->publish_dirty = true;
+	if ((e = readers_stored(n, s, epoch)) != OK || (e = epoch_write(n, s, epoch)) != OK || (e = fold_epoch_opened(n, s, id)) != OK)
+		return e;
+	return parents_of(n, s, id);
+}
+
+/* Our entry in a wrap, if there is one that opens.  r: a copy that stands at the first entry. */
+static bool own_key(struct node *n, struct mp_reader r, size_t entries, uint8_t key[KEY_LEN], bool *audience)
+{
+	uint8_t box[WRAPPED];
+	bool found = false;
+
+	for (size_t i = 0; i < entries; i++) {
+		struct id32 device;
+		uint8_t other[WRAPPED];
+
+		mp_get_array_of(&r, 2);
+		mp_get_fixed(&r, &device, ID_LEN);
+		mp_get_fixed(&r, other, WRAPPED);
+		if (r.err != OK || found || !id32_equal(&device, &n->identity->device))
+			continue;
+		memcpy(box, other, WRAPPED);
+		found = true;
+	}
+	*audience = mp_get_uint(&r, 3) == 3 && mp_get_uint(&r, 1) == EPOCH_AUDIENCE && r.err == OK;
+	/* One that does not open: somebody lied. */
+	return found && crypto_box_open(key, box, WRAPPED, n->identity->box_public, n->identity->box_secret) == OK;
+}
+
 enum err keys_take_wrap(struct node *n, struct space *s, const struct statement *st)
 {
+	uint8_t key[KEY_LEN];
 	struct mp_reader r;
 	struct epoch *epoch;
 	struct id32 id;
 	size_t entries, before;
-	bool had_key;
+	bool audience;
 	enum err e = OK;
 
 	if (!wrap_read(&r, st->body, &id, &entries))
 		return OK;                              /* carried, means nothing */
-	if ((epoch = epoch_known(s, &id)) == NULL)
-		return ERR_NOMEM;
-	had_key = epoch->has_key;
-	before = epoch->n_readers;
-	for (size_t i = 0; i < entries && e == OK; i++)
-		e = wrap_entry(n, s, &epoch, &r);
-	if (e != OK)
+	epoch = keys_find(s, &id);
+	if ((epoch == NULL || !epoch->has_key) && own_key(n, r, entries, key, &audience)) {
+		e = key_learn(n, s, &id, key, audience);
+		crypto_wipe(key, KEY_LEN);
+		epoch = keys_find(s, &id);
+	}
+	if (err_is_hard(e) || epoch == NULL || !epoch->has_key)
 		return err_is_hard(e) ? e : OK;
-	if (mp_get_uint(&r, 3) == 3 && !had_key)
-		epoch->type = mp_get_uint(&r, 1) ? EPOCH_AUDIENCE : EPOCH_SPACE;
-	if (epoch->n_readers != before || epoch->has_key != had_key)
+	before = epoch->n_readers;
+	e = readers_take(s, epoch, &r, entries);
+	if (e == OK && epoch->n_readers != before)
 		e = epoch_write(n, s, epoch);
 	if (e == OK && s->wrap_check_at != UINT64_MAX)
 		e = keys_settle(n, s, false);
@@ -324,26 +387,42 @@ enum err keys_take_epoch_op(struct node *n, struct space *s, const struct op *op
 
 	if (!epoch_op_read(op, &id, parents, &count, &sealed))
 		return OK;
-	for (size_t i = 0; i < count && e == OK; i++) {
-		if ((epoch = epoch_known(s, &parents[i])) == NULL)
-			return ERR_NOMEM;
-		if (!epoch->led_to) {
-			epoch->led_to = true;
-			e = epoch_write(n, s, epoch);
-		}
-	}
 	epoch = keys_find(s, &id);
-	if (e != OK || epoch == NULL || !epoch->has_key)
-		return e;
+	if (epoch == NULL || !epoch->has_key)
+		return OK;                              /* looked at again when its key comes */
 	parent_key(key, nonce, epoch->key, parents, count);
 	if (crypto_open(keys, sealed.data, sealed.len, SLICE(&id, ID_LEN), nonce, key) != OK)
 		return OK;
 	for (size_t i = 0; i < count && e == OK; i++) {
-		e = key_learn(n, s, &parents[i], keys + i * KEY_LEN);
-		if (e == ERR_MALFORMED)
+		if ((e = key_learn(n, s, &parents[i], keys + i * KEY_LEN, false)) == ERR_MALFORMED) {
 			e = OK;
+			continue;
+		}
+		epoch = keys_find(s, &parents[i]);
+		if (e == OK && epoch != NULL && !epoch->led_to && !id32_equal(&parents[i], &id)) {
+			epoch->led_to = true;
+			e = epoch_write(n, s, epoch);
+		}
 	}
 	crypto_wipe(keys, sizeof keys);
+	return e;
+}
+
+void keys_leads_forget(struct space *s)
+{
+	for (size_t i = 0; i < s->n_epochs; i++) {
+		s->epochs[i].led_before = s->epochs[i].led_to;
+		s->epochs[i].led_to = false;
+	}
+}
+
+enum err keys_leads_keep(struct node *n, struct space *s)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < s->n_epochs && e == OK; i++)
+		if (s->epochs[i].led_before && !s->epochs[i].led_to)
+			e = epoch_write(n, s, &s->epochs[i]);
 	return e;
 }
 
@@ -588,11 +667,33 @@ static void check_later(struct node *n, struct space *s)
 	s->wrap_check_at = n->mono_ms + 10000 + get_u16(jitter) % 5000;
 }
 
+/* Whom authority entitles to the space's epoch: made once for each set of acts, since each local write asks. */
+static enum err entitled_now(struct space *s, const struct state *state, const struct reader **out, size_t *count)
+{
+	const size_t acts = authority_count(s->authority);
+	struct reader *list;
+	enum err e = OK;
+
+	if (s->entitled == NULL || s->entitled_acts != acts) {
+		if ((e = audience_org(&list, count, state)) != OK)
+			return e;
+		mem_free(s->entitled);
+		s->entitled = list;
+		s->n_entitled = *count;
+		s->entitled_acts = acts;
+	}
+	*out = s->entitled;
+	*count = s->n_entitled;
+	return OK;
+}
+
 enum err keys_settle(struct node *n, struct space *s, bool must)
 {
 	const struct state *state = space_state(s);
-	const bool ours = n->origin_link == 0 || (s->wrap_check_at != UINT64_MAX && s->wrap_check_at <= n->mono_ms);
-	struct reader *entitled = NULL, *add = NULL;
+	/* What a peer did is first the business of that peer: others wrap only for whom 10 s brought nothing (protocol §5). */
+	const bool due = s->wrap_check_at <= n->mono_ms, ours = due || (n->origin_link == 0 && !s->foreign_acts);
+	const struct reader *entitled;
+	struct reader *add = NULL;              /* what is written to must not move while that goes on */
 	struct epoch *best;
 	struct id32 id;
 	size_t count = 0, n_add = 0;
@@ -600,29 +701,33 @@ enum err keys_settle(struct node *n, struct space *s, bool must)
 
 	if (s->joining || state == NULL || !state_device_active(state, &n->identity->device))
 		return OK;
-	if ((e = audience_org(&entitled, &count, state)) != OK)
+	if ((e = entitled_now(s, state, &entitled, &count)) != OK)
 		return e;
+	if (due || must)
+		s->wrap_check_at = UINT64_MAX;          /* before our own wraps lead here again */
 	best = best_epoch(s, entitled, count);
 	if (best == NULL && !holds_any(s)) {
 		/* A newcomer waits for its wrap; whoever is alone begins. */
 		if (count == 1)
 			e = mint(n, s, false, entitled, count, NULL, &id);
 	} else if (best == NULL && (must || ours)) {
-		e = mint(n, s, false, entitled, count, NULL, &id);
 		s->wrap_check_at = UINT64_MAX;
+		if ((add = mem_copy(entitled, count * sizeof *add)) == NULL)
+			e = ERR_NOMEM;
+		else
+			e = mint(n, s, false, add, count, NULL, &id);
 	} else if (best == NULL) {
 		check_later(n, s);
 	} else if ((e = lacking(best, entitled, count, &add, &n_add)) == OK && n_add > 0) {
 		if (ours) {
 			id = best->id;
-			e = wrap_to(n, s, &id, add, n_add, NULL);
 			s->wrap_check_at = UINT64_MAX;
+			e = wrap_to(n, s, &id, add, n_add, NULL);
 		} else
 			check_later(n, s);
 	} else
 		s->wrap_check_at = UINT64_MAX;
 	mem_free(add);
-	mem_free(entitled);
 	return e;
 }
 
@@ -641,19 +746,18 @@ enum err keys_time(struct node *n)
 enum err keys_for_space(struct node *n, struct space *s, struct epoch **out)
 {
 	const struct state *state = space_state(s);
-	struct reader *entitled = NULL;
+	const struct reader *entitled;
 	size_t count = 0;
 	enum err e;
 
 	*out = NULL;
 	if (state == NULL)
 		return ERR_WAITING;
-	if ((e = audience_org(&entitled, &count, state)) != OK)
+	if ((e = entitled_now(s, state, &entitled, &count)) != OK)
 		return e;
 	*out = best_epoch(s, entitled, count);
 	if (*out == NULL && (e = keys_settle(n, s, true)) == OK)
 		*out = best_epoch(s, entitled, count);
-	mem_free(entitled);
 	return e != OK ? e : *out == NULL ? ERR_WAITING : OK;
 }
 

@@ -21,7 +21,7 @@
 struct epoch {                          /* a symmetric key as known (keys.c) */
 	struct id32 id; bool has_key; uint8_t key[KEY_LEN];
 	enum { EPOCH_SPACE = 0, EPOCH_AUDIENCE = 1 } type;
-	bool led_to;                            /* a counting epoch op names it as a parent */
+	bool led_to, led_before;                /* a counting epoch op holds its key as a parent's; led_before: see keys_leads_forget */
 	size_t n_readers; struct id32 *readers; /* devices that some wrap names, ascending */
 };
 struct slot_change { struct slot slot; uint64_t old_version; enum net_section section; uint32_t origin; };
@@ -35,9 +35,11 @@ struct space {
 	size_t n_standings; struct standing *standings; /* of the devices, as the statements in the map follow them */
 	uint64_t journal;                       /* newest journal number */
 	size_t n_epochs; struct epoch *epochs;
+	struct reader *entitled; size_t n_entitled, entitled_acts;      /* to the space's epoch, as of so many acts; NULL: not known */
 	/* collected in a turn, flushed by replica_flush and node.c */
 	size_t n_tries[2], cap_tries[2]; struct trie_change *tries[2];
 	size_t n_changes, cap_changes; struct slot_change *changes;
+	bool foreign_acts;                      /* of those not yet followed, some came from a peer */
 	bool authority_changed, follow_peers, share_dirty, publish_dirty;
 	uint64_t wrap_check_at, publish_at;     /* monotonic; UINT64_MAX: none */
 	bool sync_once;                         /* joined: has been in sync with a peer */
@@ -172,6 +174,8 @@ enum err keys_for_space(struct node *, struct space *, struct epoch **out);
 /* The epoch for one report: held, readers ⊆ entitled, none missing; mints or wraps as needed.  preferred: last used or NULL. */
 enum err keys_for_audience(struct node *, struct space *, const struct reader *readers, size_t n, const struct id32 *preferred,
 	struct epoch **out);
+void keys_leads_forget(struct space *);                                 /* rights changed: which epochs are led to is found again */
+enum err keys_leads_keep(struct node *, struct space *);                /* … and kept */
 enum err keys_time(struct node *);                                      /* wraps that nobody else has made in 10 s */
 void keys_free(struct space *);
 

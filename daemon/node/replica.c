@@ -543,6 +543,7 @@ enum err replica_act(struct node *n, struct space *s, struct slice bytes, bool *
 	if ((e = act_store(n, s, bytes)) == OK)
 		e = slot_put(n, s, &slot);
 	s->authority_changed = true;
+	s->foreign_acts = s->foreign_acts || n->origin_link != 0;
 	return e;
 }
 
@@ -1137,6 +1138,7 @@ enum err replica_follow_authority(struct node *n, struct space *s)
 	s->share_dirty = s->publish_dirty = true;
 	if (e == OK)
 		e = keys_settle(n, s, false);
+	s->foreign_acts = false;
 	return e;
 }
 
