@@ -1,7 +1,10 @@
 /* Writing: ops into our log, acts into the DAG, statements into our slots.  All go the way of what peers send (replica.c), so
  * that nothing is stored of our own that a peer would refuse. */
+#include <stdlib.h>
 #include <string.h>
 #include "daemon/node/node_internal.h"
+
+#define PINS_MAX 580            /* of 53 bytes at most, in an act of LIMIT_AUTHORITY_OP */
 
 void node_random(struct node *n, void *out, size_t len)
 {
@@ -10,6 +13,9 @@ void node_random(struct node *n, void *out, size_t len)
 
 hlc node_stamp(struct node *n)
 {
+	/* Our own clock was ahead and was set right: what we stamped then is held; what we write now is of now. */
+	if (hlc_is_future(n->clock, n->wall_ms))
+		n->clock = hlc_from_ms(n->wall_ms);
 	n->clock = hlc_next(n->clock, n->wall_ms);
 	return n->clock;
 }
@@ -54,23 +60,37 @@ static enum err heads_ready(struct node *n, struct space *s, struct id32 heads[L
 	return *count > 0 ? OK : ERR_STATE;
 }
 
+/* The head of the log to write to.  One that ends in the future was written by a clock that was ahead: another incarnation. */
+static enum err own_head(struct node *n, struct space *s, struct log_head *head)
+{
+	enum err e;
+
+	if ((e = incarnation_ready(n)) != OK)
+		return e;
+	e = log_read(n, s, &n->identity->device, n->incarnation, head);
+	if (e == OK && hlc_is_future(head->hlc, n->wall_ms)) {
+		n->incarnation_spent = true;
+		if ((e = incarnation_ready(n)) != OK)
+			return e;
+		e = ERR_NOTFOUND;
+	}
+	if (e == ERR_NOTFOUND)
+		memset(head, 0, sizeof *head);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
 static enum err op_fill(struct node *n, struct space *s, struct op *op)
 {
 	struct id32 heads[LIMIT_HEADS + 1];
 	struct log_head head;
 	enum err e;
 
-	if ((e = incarnation_ready(n)) != OK || (e = heads_ready(n, s, heads, &op->n_heads)) != OK)
-		return e;
-	memcpy(op->heads, heads, sizeof op->heads);
 	op->space = s->id;
 	op->device = n->identity->device;
-	op->incarnation = n->incarnation;
-	e = log_read(n, s, &op->device, op->incarnation, &head);
-	if (e == ERR_NOTFOUND)
-		memset(&head, 0, sizeof head);
-	else if (e != OK)
+	if ((e = heads_ready(n, s, heads, &op->n_heads)) != OK || (e = own_head(n, s, &head)) != OK)
 		return e;
+	memcpy(op->heads, heads, sizeof op->heads);
+	op->incarnation = n->incarnation;
 	op->seq = head.seq + 1;
 	op->prev = head.id;
 	if (n->clock < head.hlc)
@@ -157,6 +177,32 @@ static bool pin_wanted(const struct state *state, const struct id32 *log_device,
 	return d != NULL && id32_equal(&d->member, member);
 }
 
+static int longest_first(const void *a, const void *b)
+{
+	const struct pin *x = a, *y = b;
+
+	return x->seq != y->seq ? (x->seq > y->seq ? -1 : 1) : id32_compare(&x->device, &y->device);
+}
+
+static int by_log(const void *a, const void *b)
+{
+	const struct pin *x = a, *y = b;
+	int order = id32_compare(&x->device, &y->device);
+
+	return order != 0 ? order : x->incarnation < y->incarnation ? -1 : x->incarnation > y->incarnation;
+}
+
+/* An act holds so many pins and no more; a log not named is pinned at 0.  Whoever opens a thousand incarnations to become
+ * unremovable loses the shortest of them. */
+static size_t pins_fit(struct pin *pins, size_t count)
+{
+	if (count <= PINS_MAX)
+		return count;
+	qsort(pins, count, sizeof *pins, longest_first);
+	qsort(pins, PINS_MAX, sizeof *pins, by_log);
+	return PINS_MAX;
+}
+
 enum err author_pins(struct node *n, struct space *s, const struct id32 *member, const struct id32 *device, struct pin **out, size_t *count)
 {
 	const struct state *state = space_state(s);
@@ -195,7 +241,7 @@ enum err author_pins(struct node *n, struct space *s, const struct id32 *member,
 		return e == OK ? ERR_STATE : e;
 	}
 	*out = pins;
-	*count = used;
+	*count = pins_fit(pins, used);
 	return OK;
 }
 
@@ -205,7 +251,7 @@ enum err author_statement(struct node *n, struct space *s, uint32_t kind, const 
 	struct statement st = { .space = s->id, .device = n->identity->device, .kind = kind, .index = *index, .consent = consent }, old;
 	const uint32_t origin = n->origin_link;
 	struct buf bytes = {0};
-	bool added;
+	bool added = false;
 	enum err e = statement_read(n, s, &st.device, kind, index, &old);
 
 	if (e != OK && e != ERR_NOTFOUND)
@@ -227,6 +273,8 @@ enum err author_statement(struct node *n, struct space *s, uint32_t kind, const 
 	e = statement_make(&bytes, &st, plain, epoch == NULL ? NULL : epoch->key, n->identity->sign_secret);
 	if (e == OK)
 		e = replica_statement(n, s, &st, buf_slice(&bytes), &added);
+	if (e == OK && !added)
+		e = ERR_STATE;                  /* a counter that cannot grow: nothing was said */
 	n->origin_link = origin;
 	buf_free(&bytes);
 	return e;

@@ -5,6 +5,9 @@
 #include "daemon/node/node_internal.h"
 
 #define NEVER UINT64_MAX
+#define CACHE_MAX (STORE_VALUE_MAX / 2) /* bytes of a cached fold */
+
+struct held { bool set; hlc hlc; uint32_t log; uint64_t seq; };        /* an op that is not due yet */
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 #define DOC_OPS_PREFIX (4 + DOC_LEN)
@@ -156,7 +159,25 @@ static enum err apply(struct node *n, struct space *s, const struct op *op, cons
 	return e;
 }
 
+static enum err fold_build(struct node *, struct space *, const struct kind_spec *, const struct id16 *, uint64_t now, struct doc **out,
+	struct held *next);
+
 /* ---- the cache -------------------------------------------------------------------------------------------------------- */
+/* A fold that is too big for a record is kept as an empty one, and made again by who reads it. */
+static enum err cache_open(struct node *n, struct space *s, const struct kind_spec *kind, const struct id16 *id, struct slice value,
+	struct doc **out)
+{
+	enum err e;
+
+	if (value.len == 0) {
+		if ((e = fold_build(n, s, kind, id, n->wall_ms, out, NULL)) == OK && *out == NULL)
+			e = ERR_DAMAGED;
+		return e;
+	}
+	e = doc_decode(out, kind->schema, value);
+	return e == OK || e == ERR_NOMEM ? e : ERR_DAMAGED;
+}
+
 static enum err cache_read(struct node *n, struct space *s, const struct kind_spec *kind, const struct id16 *id, struct doc **out)
 {
 	uint8_t key[24];
@@ -167,7 +188,7 @@ static enum err cache_read(struct node *n, struct space *s, const struct kind_sp
 	doc_key(key, s, kind->kind, id);
 	if ((e = store_get(n->txn, TABLE_DOC, SLICE(key, sizeof key), &value)) != OK)
 		return e;
-	return doc_decode(out, kind->schema, value) == OK ? OK : ERR_DAMAGED;
+	return cache_open(n, s, kind, id, value, out);
 }
 
 static enum err cache_write(struct node *n, struct space *s, uint32_t kind, const struct id16 *id, const struct doc *doc)
@@ -183,13 +204,14 @@ static enum err cache_write(struct node *n, struct space *s, uint32_t kind, cons
 	if ((e = doc_encode(&b, doc)) == OK && b.len > STORE_VALUE_MAX)
 		node_log(n, LOG_WARNING, "a document has grown beyond %d bytes: its newest changes are kept but not shown", STORE_VALUE_MAX);
 	else if (e == OK)
-		e = store_put(n->txn, TABLE_DOC, SLICE(key, sizeof key), buf_slice(&b));
+		e = store_put(n->txn, TABLE_DOC, SLICE(key, sizeof key), b.len > CACHE_MAX ? SLICE(NULL, 0) : buf_slice(&b));
 	buf_free(&b);
 	return e;
 }
 
-/* Fold a document from its ops in (hlc, id) order.  now: held ops are left out beyond it. */
-static enum err fold_build(struct node *n, struct space *s, const struct kind_spec *kind, const struct id16 *id, uint64_t now, struct doc **out)
+/* Fold a document from its ops in (hlc, id) order.  now: held ops are left out beyond it; *next (may be NULL): the first of those. */
+static enum err fold_build(struct node *n, struct space *s, const struct kind_spec *kind, const struct id16 *id, uint64_t now, struct doc **out,
+	struct held *next)
 {
 	struct store_cursor *c = NULL;
 	struct slice key, value;
@@ -205,8 +227,12 @@ static enum err fold_build(struct node *n, struct space *s, const struct kind_sp
 
 		if (value.len != 16 || get_u32(value.data + 12) != kind->kind)
 			continue;
-		if (now != NEVER && hlc_is_future(get_u64(key.data + DOC_OPS_PREFIX), now))
+		if (now != NEVER && hlc_is_future(get_u64(key.data + DOC_OPS_PREFIX), now)) {
+			if (next != NULL)
+				*next = (struct held){ true, get_u64(key.data + DOC_OPS_PREFIX), get_u32(value.data), get_u64(value.data + 4) };
+			e = ERR_NOTFOUND;
 			break;
+		}
 		if ((e = op_read(n, get_u32(value.data), get_u64(value.data + 4), &op)) == OK)
 			e = apply(n, s, &op, kind, out);
 	}
@@ -218,31 +244,6 @@ static enum err fold_build(struct node *n, struct space *s, const struct kind_sp
 	return e;
 }
 
-static void changed(struct node *n, struct space *s, uint32_t kind)
-{
-	if (s->is_self)
-		for (size_t i = 0; i < n->n_spaces; i++)
-			n->spaces[i].share_dirty = true;
-	else if (kind == KIND_OBJECTIVE || kind == KIND_ORG)
-		s->publish_dirty = s->share_dirty = true;
-}
-
-enum err fold_document(struct node *n, struct space *s, uint32_t kind_number, const struct id16 *id)
-{
-	const struct kind_spec *kind = model_kind(kind_number);
-	struct doc *doc;
-	enum err e;
-
-	if (kind == NULL)
-		return OK;
-	if ((e = fold_build(n, s, kind, id, n->wall_ms, &doc)) != OK)
-		return e;
-	e = cache_write(n, s, kind_number, id, doc);
-	doc_free(doc);
-	changed(n, s, kind_number);
-	return e;
-}
-
 static enum err put_empty(struct node *n, enum store_table table, const uint8_t *key, size_t len)
 {
 	n->dirty = true;
@@ -250,15 +251,47 @@ static enum err put_empty(struct node *n, enum store_table table, const uint8_t 
 }
 
 /* TABLE_HELD: hlc ‖ space# ‖ log# ‖ seq. */
-static enum err hold(struct node *n, struct space *s, const struct op *op, uint32_t log)
+static enum err hold(struct node *n, struct space *s, hlc at, uint32_t log, uint64_t seq)
 {
 	uint8_t key[HELD_KEY];
 
-	put_u64(key, op->hlc);
+	put_u64(key, at);
 	put_u32(key + 8, s->number);
 	put_u32(key + 12, log);
-	put_u64(key + 16, op->seq);
+	put_u64(key + 16, seq);
 	return put_empty(n, TABLE_HELD, key, sizeof key);
+}
+
+static void changed(struct node *n, struct space *s, uint32_t kind)
+{
+	if (s->is_self) {
+		if (kind == KIND_GOAL || kind == KIND_LINK || kind == KIND_SHARING || kind == KIND_SECRET)
+			for (size_t i = 0; i < n->n_spaces; i++)
+				n->spaces[i].share_dirty = true;
+	} else if (kind == KIND_OBJECTIVE || kind == KIND_ORG)
+		s->publish_dirty = s->share_dirty = true;
+}
+
+enum err fold_document(struct node *n, struct space *s, uint32_t kind_number, const struct id16 *id)
+{
+	const struct kind_spec *kind = model_kind(kind_number);
+	struct held next = { .set = false };
+	struct doc *doc;
+	enum err e;
+
+	if (kind == NULL)
+		return OK;
+	if ((e = fold_build(n, s, kind, id, n->wall_ms, &doc, &next)) != OK)
+		return e;
+	/* One that was due before the clock was set back must come due again. */
+	if (next.set && (e = hold(n, s, next.hlc, next.log, next.seq)) != OK) {
+		doc_free(doc);
+		return e;
+	}
+	e = cache_write(n, s, kind_number, id, doc);
+	doc_free(doc);
+	changed(n, s, kind_number);
+	return e;
 }
 
 /* TABLE_INDEX 'w' ‖ space# ‖ epoch ‖ log# ‖ seq: ops whose key is not here yet. */
@@ -271,6 +304,13 @@ static enum err wait_for_key(struct node *n, struct space *s, const struct op *o
 	put_u32(key + 5 + ID_LEN, log);
 	put_u64(key + 9 + ID_LEN, op->seq);
 	return put_empty(n, TABLE_INDEX, key, sizeof key);
+}
+
+static bool has_key(struct space *s, const struct op *op)
+{
+	struct epoch *epoch = op->has_epoch ? keys_find(s, &op->epoch) : NULL;
+
+	return !op->has_epoch || (epoch != NULL && epoch->has_key);
 }
 
 static enum err index_op(struct node *n, struct space *s, const struct op *op, uint32_t log)
@@ -299,11 +339,23 @@ static enum err index_epoch_op(struct node *n, struct space *s, const struct op 
 	return put_empty(n, TABLE_INDEX, key, sizeof key);
 }
 
+/* Whether a proposal counts depends on what was there before it: objectives are folded in order, whatever their fields. */
+static bool may_append(const struct doc *doc, uint32_t kind, const struct doc_op *op)
+{
+	const struct doc_writer last = doc_last(doc);
+
+	if (kind == KIND_OBJECTIVE && (op->hlc < last.hlc || (op->hlc == last.hlc && id32_compare(&op->id, &last.id) < 0)))
+		return false;
+	return doc_in_order(doc, op);
+}
+
 static enum err apply_to_cache(struct node *n, struct space *s, const struct op *op, const struct kind_spec *kind)
 {
 	struct doc_op change = { op->hlc, op->id, op->device, { NULL, 0 } };
 	struct buf plain = {0};
 	struct doc *doc = NULL;
+	struct slice value;
+	uint8_t key[24];
 	enum err e = op_plain(s, op, &plain);
 
 	change.body = buf_slice(&plain);
@@ -311,10 +363,17 @@ static enum err apply_to_cache(struct node *n, struct space *s, const struct op 
 		e = err_is_hard(e) ? e : OK;
 		goto out;
 	}
-	e = cache_read(n, s, kind, &op->document, &doc);
+	doc_key(key, s, op->kind, &op->document);
+	e = store_get(n->txn, TABLE_DOC, SLICE(key, sizeof key), &value);
+	if (e == OK && value.len == 0) {                /* too big to be kept: who reads it folds it */
+		changed(n, s, op->kind);
+		goto out;
+	}
+	if (e == OK)
+		e = cache_open(n, s, kind, &op->document, value, &doc);
 	if (e != OK && e != ERR_NOTFOUND && e != ERR_DAMAGED)
 		goto out;
-	if (e == ERR_DAMAGED || (doc != NULL && !doc_in_order(doc, &change))) {
+	if (e == ERR_DAMAGED || (doc != NULL && !may_append(doc, op->kind, &change))) {
 		e = fold_document(n, s, op->kind, &op->document);       /* a damaged fold is made again */
 		goto out;
 	}
@@ -343,13 +402,9 @@ enum err fold_added(struct node *n, struct space *s, const struct op *op, uint32
 	if ((e = index_op(n, s, op, log)) != OK || kind == NULL)
 		return e;
 	if (hlc_is_future(op->hlc, n->wall_ms))
-		return hold(n, s, op, log);
-	if (op->has_epoch) {
-		struct epoch *epoch = keys_find(s, &op->epoch);
-
-		if (epoch == NULL || !epoch->has_key)
-			return wait_for_key(n, s, op, log);
-	}
+		return hold(n, s, op->hlc, log, op->seq);
+	if (!has_key(s, op))
+		return wait_for_key(n, s, op, log);
 	return apply_to_cache(n, s, op, kind);
 }
 
@@ -553,8 +608,13 @@ enum err fold_due(struct node *n)
 			return e;
 		if (s == NULL)
 			continue;
-		if ((e = op_read(n, get_u32(key + 12), get_u64(key + 16), &op)) != OK ||
-		    (e = fold_document(n, s, op.kind, &op.document)) != OK)
+		if ((e = op_read(n, get_u32(key + 12), get_u64(key + 16), &op)) != OK)
+			return e;
+		if (!has_key(s, &op))
+			e = wait_for_key(n, s, &op, get_u32(key + 12));
+		else
+			e = fold_document(n, s, op.kind, &op.document);
+		if (e != OK)
 			return e;
 	}
 	return e == ERR_NOTFOUND ? OK : e;
@@ -602,13 +662,43 @@ enum err documents_each(struct node *n, struct space *s, uint32_t kind_number, e
 		struct id16 id;
 
 		memcpy(&id, key.data + 8, DOC_LEN);
-		e = doc_decode(&doc, kind->schema, value) == OK ? OK : ERR_DAMAGED;
+		e = cache_open(n, s, kind, &id, value, &doc);
 		if (e == OK && doc_created(doc))
 			e = each(arg, &id, &doc);
 		doc_free(doc);
 	}
 	store_cursor_close(c);
 	return e == ERR_NOTFOUND ? OK : e;
+}
+
+enum err fold_check(struct node *n, struct space *s, size_t *wrong)
+{
+	struct doc_name *names;
+	size_t count;
+	enum err e = names_of(n, s, &names, &count);
+
+	*wrong = 0;
+	if (e != OK)
+		return e;
+	for (size_t i = 0; e == OK && i < count; i++) {
+		const struct kind_spec *kind = model_kind(names[i].kind);
+		struct doc *cached = NULL, *folded = NULL;
+		struct buf a = {0}, b = {0};
+
+		if (kind == NULL)
+			continue;
+		e = cache_read(n, s, kind, &names[i].id, &cached);
+		e = e == ERR_NOTFOUND ? OK : e;
+		if (e == OK && (e = fold_build(n, s, kind, &names[i].id, n->wall_ms, &folded, NULL)) == OK &&
+		    (cached == NULL || (e = doc_encode(&a, cached)) == OK) && (folded == NULL || (e = doc_encode(&b, folded)) == OK))
+			*wrong += !slice_equal(buf_slice(&a), buf_slice(&b));
+		doc_free(cached);
+		doc_free(folded);
+		buf_free(&a);
+		buf_free(&b);
+	}
+	mem_free(names);
+	return e;
 }
 
 enum err fold_hash(struct node *n, struct space *s, struct id32 *out)
@@ -625,7 +715,7 @@ enum err fold_hash(struct node *n, struct space *s, struct id32 *out)
 
 		if (kind == NULL)
 			continue;
-		e = fold_build(n, s, kind, &names[i].id, NEVER, &doc);
+		e = fold_build(n, s, kind, &names[i].id, NEVER, &doc, NULL);
 		if (e == OK && doc != NULL && (e = doc_encode(&b, doc)) == OK) {
 			struct slice parts[] = { SLICE(&hash, ID_LEN), SLICE(&names[i].id, DOC_LEN), buf_slice(&b) };
 

@@ -99,30 +99,28 @@ static enum err settings_load(struct node *n)
 	return OK;
 }
 
-/* Our clock goes on from the newest op that we wrote anywhere. */
+/* Our clock goes on from the newest op that is here, by whomever, and is not of the future. */
 static enum err clock_load(struct node *n)
 {
-	for (size_t i = 0; i < n->n_spaces; i++) {
-		struct store_cursor *c = NULL;
-		struct slice key;
-		uint8_t prefix[4 + ID_LEN];
-		enum err e;
+	struct store_cursor *c = NULL;
+	struct slice key;
+	enum err e = store_cursor_open(&c, n->txn, TABLE_LOG, SLICE(NULL, 0), SLICE(NULL, 0), false);
 
-		put_u32(prefix, n->spaces[i].number);
-		memcpy(prefix + 4, &n->identity->device, ID_LEN);
-		e = store_cursor_open(&c, n->txn, TABLE_LOG, SLICE(prefix, sizeof prefix), SLICE(NULL, 0), false);
-		while (e == OK && (e = store_cursor_next(c, &key, NULL)) == OK) {
-			struct log_head head;
+	while (e == OK && (e = store_cursor_next(c, &key, NULL)) == OK) {
+		struct log_head head;
+		struct id32 device;
 
-			e = log_read(n, &n->spaces[i], &n->identity->device, get_u64(key.data + sizeof prefix), &head);
-			if (e == OK && head.hlc > n->clock)
+		memcpy(&device, key.data + 4, ID_LEN);
+		for (size_t i = 0; i < n->n_spaces && e == OK; i++) {
+			if (n->spaces[i].number != get_u32(key.data))
+				continue;
+			e = log_read(n, &n->spaces[i], &device, get_u64(key.data + 4 + ID_LEN), &head);
+			if (e == OK && head.hlc > n->clock && !hlc_is_future(head.hlc, n->wall_ms))
 				n->clock = head.hlc;
 		}
-		store_cursor_close(c);
-		if (e != ERR_NOTFOUND)
-			return e;
 	}
-	return OK;
+	store_cursor_close(c);
+	return e == ERR_NOTFOUND ? OK : e;
 }
 
 static enum err first_start(struct node *n);

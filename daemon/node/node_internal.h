@@ -144,6 +144,8 @@ enum err document_read(struct node *, struct space *, uint32_t kind, const struc
 /* Every created document of a kind, ascending by id.  The callback may keep *doc by setting it to NULL. */
 enum err documents_each(struct node *, struct space *, uint32_t kind, enum err (*each)(void *, const struct id16 *, struct doc **),
 	void *);
+/* How many cached documents are not what their ops add up to now: a check; 0 unless something is broken. */
+enum err fold_check(struct node *, struct space *, size_t *wrong);
 /* Canonical bytes of all documents, held ops taken as due, into a hash: for debug state-hash. */
 enum err fold_hash(struct node *, struct space *, struct id32 *out);
 

@@ -43,17 +43,12 @@ static int newest_last(const void *a, const void *b)
 	return order != 0 ? order : id32_compare(&x->device, &y->device);
 }
 
-/* Keep the last of each (member, audience), then only those of the member's highest consent version. */
+/* Keep those of the member's highest consent version, and of these the last of each (member, audience): one device that has not
+ * heard of a change must not hide what another says under it. */
 static size_t found_reduce(struct report_found *list, size_t count)
 {
 	size_t kept = 0, from = 0;
 
-	for (size_t i = 0; i < count; i++)
-		if (i + 1 == count || !id32_equal(&list[i].member, &list[i + 1].member) ||
-		    !id16_equal(&list[i].audience, &list[i + 1].audience))
-			list[kept++] = list[i];
-	count = kept;
-	kept = 0;
 	while (from < count) {
 		size_t to = from;
 		uint64_t consent = 0;
@@ -65,6 +60,12 @@ static size_t found_reduce(struct report_found *list, size_t count)
 			if (list[from].consent == consent)
 				list[kept++] = list[from];
 	}
+	count = kept;
+	kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (i + 1 == count || !id32_equal(&list[i].member, &list[i + 1].member) ||
+		    !id16_equal(&list[i].audience, &list[i + 1].audience))
+			list[kept++] = list[i];
 	return kept;
 }
 
@@ -324,7 +325,7 @@ enum err publish_time(struct node *n)
 		}
 		if (s->publish_at <= n->mono_ms) {
 			s->publish_at = UINT64_MAX;
-			if ((e = publish_all(n, s)) == OK)
+			if (publish_is_aggregator(n, s) && (e = publish_all(n, s)) == OK)
 				s->publish_dirty = false;       /* our own roll-ups are no news to us */
 		}
 	}

@@ -891,6 +891,9 @@ enum err replica_run(struct node *n, struct space *s, const struct op *ops, size
 	for (size_t i = known; i < count && e == OK; i++)
 		e = fold_added(n, s, &ops[i], head.number);
 	*added = count - known;
+	/* What we write from now on comes after what we have seen, unless that is of the future. */
+	if (head.hlc > n->clock && !hlc_is_future(head.hlc, n->wall_ms))
+		n->clock = head.hlc;
 	return e;
 }
 

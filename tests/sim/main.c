@@ -172,6 +172,8 @@ static bool healed(struct story *s, uint64_t seed, bool story)
 			world_show(s->w, &s->org);
 		return fail("the nodes do not converge", seed);
 	}
+	if (world_wrong_folds(s->w) != 0)
+		return fail("a cached document is not what its ops say", seed);
 	for (size_t i = 0; i < s->nodes; i++)
 		if (s->has_goal[i] && !kept(s, i))
 			return fail("something acknowledged is gone", seed);

@@ -31,6 +31,7 @@ struct rng *world_rng(struct world *);
 uint64_t world_now(const struct world *);
 /* All nodes have equal replica and state hashes for this org. */
 bool world_equal(struct world *, const struct id32 *org);
+size_t world_wrong_folds(struct world *);                       /* cached documents that are not what their ops say: 0 */
 void world_show(struct world *, const struct id32 *org);
 struct view *world_view(struct world *, size_t node);           /* view_close it before anything else happens */
 struct store *world_store(struct world *, size_t node);
