@@ -193,6 +193,7 @@ static bool run(uint64_t seed, bool story, uint64_t counts[FAULT_COUNT], struct 
 	o.duplicate = (unsigned)rng_below(&draw, 100);
 	o.reorder = (unsigned)rng_below(&draw, 200);
 	o.crash = (unsigned)rng_below(&draw, 4);
+	o.oom = (unsigned)rng_below(&draw, 8);
 	s.w = world_new(seed, &o);
 	world_faults(s.w, false);
 	ok = found(&s, seed);

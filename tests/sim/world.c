@@ -9,7 +9,7 @@
 #include "tests/sim/world.h"
 
 const char *const fault_names[FAULT_COUNT] = { "lost", "duplicated", "reordered", "partitions", "crashes before sync", "crashes after sync",
-	"full disks", "failed commits", "refused links" };
+	"full disks", "failed commits", "refused links", "turns without memory" };
 
 #define START_MS 1790000000000ull
 #define NONE SIZE_MAX
@@ -306,11 +306,19 @@ static void turn(struct world *w, size_t i, const struct event *ev)
 {
 	struct sim_node *s = &w->nodes[i];
 	int listen = -1;
+	enum err e;
 
 	if (s->node == NULL)
 		return;
 	store_disk_unsynced(s->disk, true);
-	if (node_turn(&s->node, s->store, ev, 1, s->effects) != OK) {
+	if (chance(w, w->options.oom)) {
+		w->counts[FAULT_MEMORY]++;
+		mem_fail_after((long)rng_below(&w->rng, 400));
+	}
+	e = node_turn(&s->node, s->store, ev, 1, s->effects);
+	mem_fail_after(-1);
+	if (e != OK) {
+		assert(s->node == NULL);
 		s->node = NULL;                 /* it could not even be rebuilt: the process would end and be started again */
 		stop_node(w, i);
 		store_disk_limit(s->disk, 0);

@@ -8,10 +8,10 @@
 #include "daemon/node/view.h"
 
 enum fault { FAULT_LOSS, FAULT_DUPLICATE, FAULT_REORDER, FAULT_PARTITION, FAULT_CRASH_BEFORE_SYNC, FAULT_CRASH_AFTER_SYNC, FAULT_FULL,
-	FAULT_FAILED_COMMIT, FAULT_REFUSED_LINK, FAULT_COUNT };
+	FAULT_FAILED_COMMIT, FAULT_REFUSED_LINK, FAULT_MEMORY, FAULT_COUNT };
 extern const char *const fault_names[FAULT_COUNT];
 
-struct world_options { size_t nodes; unsigned loss, duplicate, reorder; /* per thousand */ unsigned crash; bool story; };
+struct world_options { size_t nodes; unsigned loss, duplicate, reorder; /* per thousand */ unsigned crash, oom; bool story; };
 struct world;
 struct world *world_new(uint64_t seed, const struct world_options *);
 void world_free(struct world *);
