@@ -1,16 +1,6 @@
 /* authority: what concurrent acts do to each other (protocol §3). */
 #include "tests/unit/org_authority_cast.h"
 
-/* The one head there is. */
-static struct cites here(void)
-{
-	struct cites c = { 0, {{{ 0 }}} };
-
-	c.n = authority_heads(w.a, c.ids, LIMIT_HEADS);
-	assert_int_equal(c.n, 1);
-	return c;
-}
-
 /* ---- removals --------------------------------------------------------------------------------------------------------- */
 static void test_backdated_acts_of_the_removed_do_not_count(void **state)
 {
@@ -211,90 +201,6 @@ static void test_of_grants_of_one_depth_the_later_id_wins(void **state)
 	assert_true(is(&w, &viewer, id32_compare(&a, &b) < 0 ? ROLE_MANAGER : ROLE_MEMBER, MEMBER_ACTIVE));
 }
 
-/* ---- invites ---------------------------------------------------------------------------------------------------------- */
-static void test_a_close_voids_concurrent_admits_of_its_invite(void **state)
-{
-	struct person p = person_of(20), q = person_of(21), r = person_of(22);
-	struct cites then;
-	struct id32 seen, unseen, other;
-
-	(void)state;
-	invite(&w, &owner, 10, ROLE_MEMBER, 9, NULL, NOW);
-	invite(&w, &owner, 11, ROLE_MEMBER, 9, NULL, NOW);
-	then = here();
-	seen = admit(&w, &member1, 10, &p, 1, then);
-	unseen = admit(&w, &member1, 10, &q, 2, cite1(seen));
-	other = admit(&w, &member1, 11, &r, 3, then);
-	assert_true(is(&w, &q, ROLE_MEMBER, MEMBER_ACTIVE));
-	by(&w, &admin, ACT_CLOSE, (struct act_body){ .invite = invite_key(10).id }, cite1(seen));
-	assert_true(counts(&w, seen) && counts(&w, other));
-	assert_false(counts(&w, unseen));
-	assert_null(member(&w, &q));
-	assert_non_null(member(&w, &r));
-}
-
-static void test_the_end_of_an_inviter_voids_concurrent_admits(void **state)
-{
-	struct person p = person_of(20), q = person_of(21);
-	struct cites then;
-	struct id32 as_admin, as_member;
-
-	(void)state;
-	invite(&w, &admin2, 10, ROLE_ADMIN, 9, NULL, NOW);
-	invite(&w, &admin2, 11, ROLE_MEMBER, 9, NULL, NOW);
-	then = here();
-	as_admin = admit(&w, &member1, 10, &p, 1, then);
-	as_member = admit(&w, &member1, 11, &q, 2, then);
-	set_role(&w, &owner, &admin2, ROLE_MANAGER, then);
-	assert_false(counts(&w, as_admin));                             /* above the role left */
-	assert_true(counts(&w, as_member));
-	remove_member(&w, &owner, &admin2, then);
-	assert_false(counts(&w, as_member));
-}
-
-static void test_an_invite_above_the_role_left_is_closed_from_the_start(void **state)
-{
-	struct cites then = here();
-	struct id32 made = then.ids[0];
-
-	(void)state;
-	set_role(&w, &owner, &admin2, ROLE_MANAGER, then);
-	for (int i = 0; i < 3; i++)                                     /* later in the order than the demotion */
-		made = by(&w, &member1, ACT_MERGE, none, cite1(made));
-	made = invite(&w, &admin2, 10, ROLE_ADMIN, 9, NULL, cite1(made));
-	assert_true(counts(&w, made));
-	assert_true(invite_of(10)->closed);
-}
-
-static void test_concurrent_overuse_stands(void **state)
-{
-	struct person p = person_of(20), q = person_of(21);
-	struct cites then;
-
-	(void)state;
-	invite(&w, &owner, 10, ROLE_MEMBER, 1, NULL, NOW);
-	then = here();
-	assert_true(counts(&w, admit(&w, &member1, 10, &p, 1, then)));
-	assert_true(counts(&w, admit(&w, &member2, 10, &q, 2, then)));
-	assert_int_equal(invite_of(10)->used, 2);
-	assert_non_null(member(&w, &p));
-	assert_non_null(member(&w, &q));
-}
-
-static void test_concurrent_admits_of_one_request_are_one(void **state)
-{
-	struct person p = person_of(20);
-	struct cites then;
-
-	(void)state;
-	invite(&w, &owner, 10, ROLE_MEMBER, 2, NULL, NOW);
-	then = here();
-	admit(&w, &member1, 10, &p, 1, then);
-	admit(&w, &member2, 10, &p, 1, then);
-	assert_int_equal(invite_of(10)->used, 1);
-	assert_true(is(&w, &p, ROLE_MEMBER, MEMBER_ACTIVE));
-}
-
 /* ---- devices ---------------------------------------------------------------------------------------------------------- */
 static void test_a_revocation_voids_only_what_its_device_did(void **state)
 {
@@ -336,6 +242,21 @@ static void test_the_earlier_device_wins_against_the_later(void **state)
 	assert_false(counts(&w, down));
 }
 
+static void test_a_device_of_one_who_left_meanwhile_is_none(void **state)
+{
+	struct person second = with_device(&member1, 1);
+	struct act_body b = { .certificate_bytes = SLICE(second.certificate, second.certificate_len) };
+	struct cites then = here();
+	struct id32 made = then.ids[0];
+
+	(void)state;
+	by(&w, &member1, ACT_LEAVE, none, then);
+	made = by(&w, &viewer, ACT_MERGE, none, then);                  /* later in the order than the leave */
+	assert_true(counts(&w, by(&w, &member1, ACT_CERTIFY, b, cite1(made))));
+	assert_true(state_device(now(&w), &second.device.id)->revoked);
+	assert_false(state_device_active(now(&w), &second.device.id));
+}
+
 /* ---- the rest --------------------------------------------------------------------------------------------------------- */
 static void test_concurrent_parents_close_no_cycle(void **state)
 {
@@ -349,6 +270,21 @@ static void test_concurrent_parents_close_no_cycle(void **state)
 	by(&w, &admin, ACT_TEAM_PARENT, (struct act_body){ .team = one, .has_parent = true, .parent = two }, then);
 	by(&w, &admin2, ACT_TEAM_PARENT, (struct act_body){ .team = two, .has_parent = true, .parent = one }, then);
 	assert_int_equal(state_team(now(&w), &one)->has_parent + state_team(now(&w), &two)->has_parent, 1);
+}
+
+static void test_many_branches_side_by_side(void **state)
+{
+	struct cites then = here();
+	struct id32 tips[50];
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++)                               /* more than are kept apart */
+		tips[i] = make_team(&w, &owner, i, then);
+	for (unsigned i = 0; i < 50; i++)
+		assert_true(counts(&w, team_member(&w, &owner, i, &member1, true, cite1(tips[i]))));
+	for (unsigned i = 0; i < 50; i++)
+		assert_false(counts(&w, team_member(&w, &owner, (i + 1) % 50, &member1, true, cite1(tips[i]))));
+	assert_true(in_team(49, &member1));
 }
 
 static void test_merges_bring_many_heads_to_one(void **state)
@@ -403,14 +339,11 @@ int main(void)
 		T(test_a_demotion_voids_what_the_role_left_may_not),
 		T(test_a_lead_needs_no_more_than_a_members_role),
 		T(test_of_grants_of_one_depth_the_later_id_wins),
-		T(test_a_close_voids_concurrent_admits_of_its_invite),
-		T(test_the_end_of_an_inviter_voids_concurrent_admits),
-		T(test_an_invite_above_the_role_left_is_closed_from_the_start),
-		T(test_concurrent_overuse_stands),
-		T(test_concurrent_admits_of_one_request_are_one),
 		T(test_a_revocation_voids_only_what_its_device_did),
 		T(test_the_earlier_device_wins_against_the_later),
+		T(test_a_device_of_one_who_left_meanwhile_is_none),
 		T(test_concurrent_parents_close_no_cycle),
+		T(test_many_branches_side_by_side),
 		T(test_merges_bring_many_heads_to_one),
 		T(test_removing_the_last_act_undoes_it),
 	};

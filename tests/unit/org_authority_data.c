@@ -24,14 +24,6 @@ static int start_teams(void **state)
 	return 0;
 }
 
-static struct cites here(void)
-{
-	struct cites c = { 0, {{{ 0 }}} };
-
-	c.n = authority_heads(w.a, c.ids, LIMIT_HEADS);
-	return c;
-}
-
 static const struct data_right own = { .own_only = true };
 
 static struct data_right right(enum action action, const struct id16 *of)

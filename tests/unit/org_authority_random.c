@@ -178,10 +178,13 @@ static void random_act(struct world *w, struct rng *rng, struct cites cites)
 	const struct id16 team = id16_of((unsigned)rng_below(rng, 2));
 	unsigned number = (unsigned)rng_below(rng, PEOPLE), fresh = 100 + (unsigned)w->n;
 	struct person second = with_device(p, (unsigned)rng_below(rng, 3));
+	const struct id16 document = id16_of(200 + (unsigned)rng_below(rng, 2));
+	const struct lists lists = { .claims = &document, .moves = &document };
+	struct act_body scope = { .has_team = rng_below(rng, 2), .team = team, .n_claims = rng_below(rng, 2) };
 	struct act_body b = { .member = q->root.id, .root = people[rng_below(rng, PEOPLE)].root.id, .device = q->device.id, .team = team,
 		.has_member = true, .on = rng_below(rng, 2), .capability = CAPABILITY_RELAY, .setting = SETTING_MEMBER_CREATION };
 
-	switch (rng_below(rng, 24)) {
+	switch (rng_below(rng, 28)) {
 	case 0: case 1: case 2: case 3: case 4: case 5:
 		remove_member(w, p, q, cites);
 		break;
@@ -204,6 +207,13 @@ static void random_act(struct world *w, struct rng *rng, struct cites cites)
 	case 20: by(w, p, ACT_TEAM_MEMBER, b, cites); break;
 	case 21: by(w, p, ACT_MANAGER, b, cites); break;
 	case 22: put(w, &p->root, ACT_ROOT, ACT_REVOKE, &b, NULL, cites); break;
+	case 23:
+		scope.n_moves = !scope.n_claims;
+		put(w, &p->device, ACT_DEVICE, ACT_SCOPE, &scope, &lists, cites);
+		break;
+	case 24: by(w, p, ACT_DOTTED, b, cites); break;
+	case 25: by(w, p, ACT_SETTING, b, cites); break;
+	case 26: by(w, p, ACT_CAPABILITY, b, cites); break;
 	default: by(w, p, ACT_MERGE, b, cites); break;
 	}
 }

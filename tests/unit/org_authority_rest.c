@@ -120,6 +120,48 @@ static void test_relations(void **state)
 	assert_false(state_permits(now(&w), &viewer.root.id, MAY_VIEW_CONTRIBUTIONS, RELATION_OWN_TEAM));
 }
 
+static void test_edges_come_and_go(void **state)
+{
+	const struct id16 team = id16_of(1);
+	struct act_body dotted = { .member = member2.root.id, .root = manager.root.id, .on = true };
+
+	(void)state;
+	assert_true(counts(&w, by(&w, &admin, ACT_DOTTED, dotted, NOW)));
+	assert_int_equal(state_relation_member(now(&w), &manager.root.id, &member2.root.id), RELATION_OWN_TEAM);
+	dotted.on = false;
+	by(&w, &admin, ACT_DOTTED, dotted, NOW);
+	assert_int_equal(state_relation_member(now(&w), &manager.root.id, &member2.root.id), RELATION_OTHER);
+	dotted.root = dotted.member;
+	assert_int_equal(may(&admin, ACT_DOTTED, dotted), ERR_STATE);
+	assert_false(counts(&w, by(&w, &manager, ACT_DOTTED, dotted, NOW)));
+	by(&w, &admin, ACT_MANAGER, (struct act_body){ .member = member1.root.id, .root = manager.root.id, .has_member = true }, NOW);
+	assert_true(member(&w, &member1)->has_manager);
+	by(&w, &admin, ACT_MANAGER, (struct act_body){ .member = member1.root.id }, NOW);
+	assert_false(member(&w, &member1)->has_manager);
+	make_team(&w, &admin, 1, NOW);
+	assert_true(counts(&w, by(&w, &admin, ACT_TEAM_STATUS, (struct act_body){ .team = team, .status = 2 }, NOW)));
+	assert_int_equal(state_team(now(&w), &team)->status, 2);
+	team_lead(&w, &admin, 1, &member1, NOW);
+	assert_true(counts(&w, team_lead(&w, &admin, 1, NULL, NOW)));
+	assert_false(state_team(now(&w), &team)->has_lead);
+}
+
+static void test_a_manager_closes_invites_of_the_own_teams(void **state)
+{
+	const struct id16 own = id16_of(1), other = id16_of(2);
+
+	(void)state;
+	make_team(&w, &admin, 1, NOW);
+	make_team(&w, &admin, 2, NOW);
+	team_member(&w, &admin, 1, &manager, true, NOW);
+	invite(&w, &admin, 10, ROLE_MEMBER, 1, &own, NOW);
+	invite(&w, &admin, 11, ROLE_MEMBER, 1, &other, NOW);
+	assert_false(counts(&w, by(&w, &manager, ACT_CLOSE, (struct act_body){ .invite = invite_key(11).id }, NOW)));
+	assert_true(counts(&w, by(&w, &manager, ACT_CLOSE, (struct act_body){ .invite = invite_key(10).id }, NOW)));
+	assert_false(counts(&w, by(&w, &member1, ACT_CLOSE, (struct act_body){ .invite = invite_key(11).id }, NOW)));
+	assert_int_equal(may(&admin, ACT_CLOSE, (struct act_body){ .invite = invite_key(12).id }), ERR_NOTFOUND);
+}
+
 static void test_settings_and_status(void **state)
 {
 	(void)state;
@@ -128,6 +170,9 @@ static void test_settings_and_status(void **state)
 	assert_false(counts(&w, by(&w, &manager, ACT_SETTING, (struct act_body){ .setting = 1 }, NOW)));
 	assert_true(counts(&w, by(&w, &admin, ACT_SETTING, (struct act_body){ .setting = 1 }, NOW)));
 	assert_int_equal(state_setting(now(&w), SETTING_MEMBER_CREATION), 0);
+	by(&w, &admin, ACT_SETTING, (struct act_body){ .setting = 2, .value = 1 }, NOW);
+	by(&w, &admin, ACT_SETTING, (struct act_body){ .setting = 1, .value = 1 }, NOW);
+	assert_int_equal(state_setting(now(&w), SETTING_MEMBER_CREATION) + state_setting(now(&w), SETTING_GOAL_APPROVAL), 2);
 	assert_true(counts(&w, by(&w, &admin, ACT_STATUS, (struct act_body){ .status = 2 }, NOW)));
 	assert_int_equal(state_status(now(&w)), 2);
 	assert_false(counts(&w, by(&w, &admin, ACT_DELETE, none, NOW)));
@@ -265,6 +310,7 @@ static void test_may_says_what_would_count(void **state)
 	assert_int_equal(may(&admin, ACT_REMOVE, on_member(&member1)), OK);
 	assert_int_equal(may(&admin, ACT_GENESIS, b), ERR_STATE);
 	assert_int_equal(authority_count(w.a), w.n);
+	assert_memory_equal(authority_space(w.a), &w.space, ID_LEN);
 }
 
 int main(void)
@@ -277,6 +323,8 @@ int main(void)
 		T(test_leads_and_managers_manage_teams_below_theirs),
 		T(test_teams_form_no_cycles),
 		T(test_relations),
+		T(test_edges_come_and_go),
+		T(test_a_manager_closes_invites_of_the_own_teams),
 		T(test_settings_and_status),
 		T(test_documents_are_claimed_and_moved),
 		T(test_members_claim_in_their_teams_if_the_setting_lets_them),
