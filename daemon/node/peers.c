@@ -490,7 +490,7 @@ enum err peers_follow(struct node *n)
 	for (size_t i = 0; i < n->n_peers; i++)
 		n->peers[i].marked = false;
 	for (size_t i = 0; i < n->n_spaces && e == OK; i++) {
-		has_org = has_org || !n->spaces[i].is_self;
+		has_org = has_org || (!n->spaces[i].is_self && !n->spaces[i].joining);
 		e = devices_known(n, &n->spaces[i], &allowed);
 		if (e == OK && !n->spaces[i].is_self)
 			e = statements_each(n, &n->spaces[i], STATEMENT_ADDRESS, statement_addresses, n);
