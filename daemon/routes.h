@@ -75,7 +75,7 @@ json_t *device_json(struct read *, const struct device *);
 json_t *name_json(struct read *, const struct id32 *member);    /* display name; null when not known */
 json_t *who_json(struct read *, const struct id32 *device);     /* {deviceId, memberId, displayName} */
 struct slice title_of(struct read *, const struct id16 *objective);
-/* "3 h", "2 days": for sentences. */
+/* "5 s", "3 h", "2 days": for sentences. */
 const char *span_text(char out[32], uint64_t ms);
 const char *percent_text(char out[32], decimal);                /* "45.5 %": two decimals at most */
 

@@ -71,8 +71,10 @@ static void why_connected(struct read *q, const struct view_peer *p, char *out, 
 static void why_unreachable(struct read *q, const struct view_peer *p, char *out, size_t size)
 {
 	const uint64_t since = p->seen_ms > 0 ? p->seen_ms : p->since_ms;
-	char span[32], changes[64] = "";
+	char span[32], changes[64] = "", more[32] = "";
 
+	if (p->n_addresses > 1)
+		(void)snprintf(more, sizeof more, " and %zu more", p->n_addresses - 1);
 	if (p->changes > 0)
 		(void)snprintf(changes, sizeof changes, " Your %u change%s %s.", p->changes, p->changes == 1 ? "" : "s",
 			p->changes == 1 ? "waits" : "wait");
@@ -86,8 +88,8 @@ static void why_unreachable(struct read *q, const struct view_peer *p, char *out
 	else if (p->why == OK)
 		(void)snprintf(out, size, "%s for %s (it hung up, or has not dialled).%s", p->seen_ms > 0 ? "unreachable" : "never reached", span, changes);
 	else
-		(void)snprintf(out, size, "%s for %s (%s: %s).%s", p->seen_ms > 0 ? "unreachable" : "not reached", span, p->addresses[0],
-			refusal(p->why), changes);
+		(void)snprintf(out, size, "%s for %s (%s%s: %s).%s", p->seen_ms > 0 ? "unreachable" : "not reached", span, p->addresses[0],
+			more, refusal(p->why), changes);
 }
 
 static void what_to_do(struct read *q, const struct view_peer *p, char *out, size_t size)

@@ -166,26 +166,28 @@ static void why_none(const struct rollup_result *r, enum method method, char *ou
 			r->contributors, r->contributors == 1 ? "" : "s", below, below == 1 ? "" : "s");
 }
 
-static void why_value(const struct rollup_result *r, enum method method, char *out, size_t size)
+static void why_value(const struct rollup_result *r, size_t left_out, enum method method, char *out, size_t size)
 {
 	static const char *const what[] = { "the average", "the average by weight", "the smallest", "the largest", "the sum",
 		"the average by weight of the key results", "done tasks of all tasks" };
-	size_t counted = 0;
-	char number[32];
+	size_t counted = left_out;
+	char number[32], others[64] = "";
 	bool own = false;
 
 	for (size_t i = 0; i < r->n_items; i++) {
 		counted += r->items[i].counts;
 		own = own || (r->items[i].kind == ITEM_OWN && r->items[i].counts);
 	}
+	if (left_out > 0)
+		(void)snprintf(others, sizeof others, " %zu of them %s not yours to see.", left_out, left_out == 1 ? "is" : "are");
 	if (own)
 		(void)snprintf(out, size, "%s: from its own current and target value.", percent_text(number, r->progress.value));
 	else if (r->progress.value == 0)
 		(void)snprintf(out, size, r->raw.set && r->raw.value < 0 ? "0 %%: what counts is below 0, and counts as 0."
 			: "0 %%: everything that counts is at 0 so far.");
 	else
-		(void)snprintf(out, size, "%s: %s of %zu item%s that count%s.%s", percent_text(number, r->progress.value),
-			what[method <= METHOD_TASKS ? method : 0], counted, counted == 1 ? "" : "s", counted == 1 ? "s" : "",
+		(void)snprintf(out, size, "%s: %s of %zu item%s that count%s.%s%s", percent_text(number, r->progress.value),
+			what[method <= METHOD_TASKS ? method : 0], counted, counted == 1 ? "" : "s", counted == 1 ? "s" : "", others,
 			r->own_value_ignored ? " Its own current value is not used: it has contributors or objectives below it." : "");
 }
 
@@ -199,14 +201,14 @@ static json_t *reason_json(struct shown *s)
 	else if (p->body.suppressed)
 		(void)snprintf(text, sizeof text, "Not shown: fewer people contribute than the organization's minGroup asks for.");
 	else if (p->explain == NULL && p->body.progress.set)
-		(void)snprintf(text, sizeof text, "%s: %s of %u contributor%s and what is below it, as published; the aggregator can list the items.",
+		(void)snprintf(text, sizeof text, "%s, as published: method %s, with %u contributor%s; the items can be listed on an aggregator.",
 			percent_text(number, p->body.progress.value), name_of(OBJ_METHOD, p->body.method), p->body.contributors,
 			p->body.contributors == 1 ? "" : "s");
 	else if (p->explain == NULL)
 		(void)snprintf(text, sizeof text, p->body.hidden > 0 ? "No data: the percentages of %u linked goal%s are not shared."
 			: "No data: nothing that counts has a value yet.", p->body.hidden, p->body.hidden == 1 ? "" : "s");
 	else if (p->body.progress.set)
-		why_value(p->explain, s->objective.method, text, sizeof text);
+		why_value(p->explain, p->n_left_out, s->objective.method, text, sizeof text);
 	else
 		why_none(p->explain, s->objective.method, text, sizeof text);
 	return json_string(text);

@@ -270,7 +270,7 @@ const char *span_text(char out[32], uint64_t ms)
 	uint64_t minutes = ms / 60000;
 
 	if (minutes < 1)
-		(void)snprintf(out, 32, "less than a minute");
+		(void)snprintf(out, 32, "%llu s", (unsigned long long)(ms / 1000));
 	else if (minutes < 120)
 		(void)snprintf(out, 32, "%llu min", (unsigned long long)minutes);
 	else if (minutes < 48 * 60)

@@ -103,8 +103,10 @@ static json_t *waiting(struct read *q)
 		char text[300], id[ID_TEXT_MAX];
 
 		id_format(id, &joins[i].org, ID_LEN, 8);
-		if (joins[i].admitted)
-			(void)snprintf(text, sizeof text, "Admitted to organization %s, or waiting for approval; its data comes when a member is reachable.", id);
+		if (joins[i].pending)
+			(void)snprintf(text, sizeof text, "Joining organization %s: an Owner or Admin must approve it first.", id);
+		else if (joins[i].admitted)
+			(void)snprintf(text, sizeof text, "Admitted to organization %s: its data comes when a member is reachable.", id);
 		else if (q->self.offline)
 			(void)snprintf(text, sizeof text, "Joining organization %s waits, because you are offline: cairn online", id);
 		else

@@ -146,6 +146,22 @@ static void pending_members(struct notices *q, struct space *s)
 	}
 }
 
+/* Who is removed should learn it where it looks. */
+static void gone_default(struct notices *q)
+{
+	struct view *v = q->v;
+	struct space *s = v->n->has_default ? view_space(v, &v->n->default_org) : NULL;
+	const struct state *state = s == NULL || s->joining ? NULL : space_state(s);
+	const struct member *own = state == NULL ? NULL : state_member(state, &v->n->member);
+	struct slice name;
+
+	if (own == NULL || own->status != MEMBER_REMOVED)
+		return;
+	name = view_org_name(v, &s->id);
+	say(q, view_text(v, "You are no longer a member of %.*s, your default organization: cairn org use ORG", (int)name.len,
+		(const char *)name.data));
+}
+
 /* Ops from ahead of the clock are held back until they are due: say whose clock it is. */
 static void held_ops(struct notices *q)
 {
@@ -194,6 +210,7 @@ size_t view_notices(struct view *v, struct slice *out, size_t max)
 		pending_members(&q, s);
 		unshared_links(&q, s);
 	}
+	gone_default(&q);
 	held_ops(&q);
 	return q.n;
 }
