@@ -42,6 +42,7 @@ struct space {
 	bool foreign_acts;                      /* of those not yet followed, some came from a peer */
 	bool authority_changed, follow_peers, share_dirty, publish_dirty;
 	uint64_t wrap_check_at, publish_at;     /* monotonic; UINT64_MAX: none */
+	uint64_t publish_rest;                  /* monotonic: not to compute again before */
 	bool sync_once;                         /* joined: has been in sync with a peer */
 };
 
@@ -53,9 +54,10 @@ struct peer {                           /* one device of others that shares a sp
 	struct session *session; uint32_t link; bool outgoing;   /* link 0: none */
 	bool dialing; uint32_t dial_link; size_t dial_address;
 	struct backoff backoff; enum err last_error; uint64_t last_error_ms;  /* wall */
+	size_t guest_bytes;                     /* not marked, but let in to learn why: what it has said */
 	uint64_t seen_ms, since_ms;             /* wall: last contact; connected or unreachable since */
 };
-struct stranger { uint32_t link; uint8_t curve[KEY_LEN]; uint64_t until_ms; uint32_t requests; };   /* JOIN lane */
+struct stranger { uint32_t link; uint8_t curve[KEY_LEN]; uint64_t until_ms; uint32_t requests; size_t bytes; };   /* JOIN lane */
 struct join {                           /* an organization that we are joining (join.c); kept in TABLE_PENDING */
 	struct id32 space; struct id16 request; uint8_t secret[KEY_LEN];
 	size_t n_doors, door; struct door { uint8_t curve[KEY_LEN]; char address[LIMIT_ADDRESS_TEXT]; } doors[LIMIT_ADDRESSES];

@@ -213,6 +213,7 @@ static enum err session_begin(struct node *n, struct peer *p, uint32_t link, boo
 	p->outgoing = outgoing;
 	p->since_ms = p->seen_ms = n->wall_ms;
 	p->last_error = OK;
+	p->guest_bytes = 0;
 	session_start(p->session, out_to(n, link), &hello);
 	return OK;
 }
@@ -223,6 +224,49 @@ static bool keeps(struct node *n, const struct peer *p, bool outgoing)
 	return outgoing == (id32_compare(&n->identity->device, &p->device) < 0);
 }
 
+/* A removed or Pending device may come and be told so: authority only, within the limits of JOIN (protocol §8). */
+static const struct device *device_by_curve(struct node *n, const uint8_t curve[KEY_LEN])
+{
+	for (size_t i = 0; i < n->n_spaces; i++) {
+		const struct state *state = space_state(&n->spaces[i]);
+		const struct device *const *devices;
+		size_t count = state == NULL ? 0 : state_devices(state, &devices);
+
+		for (size_t k = 0; k < count; k++)
+			if (memcmp(devices[k]->curve, curve, KEY_LEN) == 0)
+				return devices[k];
+	}
+	return NULL;
+}
+
+static struct peer *guest(struct node *n, const uint8_t curve[KEY_LEN])
+{
+	const struct device *d = device_by_curve(n, curve);
+	size_t guests = 0;
+
+	for (size_t i = 0; i < n->n_peers; i++)
+		guests += !n->peers[i].marked;
+	if (d == NULL || guests >= LIMIT_JOIN_LINKS || id32_equal(&d->id, &n->identity->device))
+		return NULL;
+	return peer_known(n, &d->id, d->curve);         /* NULL: no memory; it will come again */
+}
+
+static bool is_joining(const struct node *n)
+{
+	for (size_t i = 0; i < n->n_joins; i++)
+		if (n->joins[i].admitted)
+			return true;
+	return false;
+}
+
+static void guest_leaves(struct node *n, struct peer *p)
+{
+	if (p->marked || p->session != NULL || is_joining(n))
+		return;
+	peer_clear(p);
+	memmove(p, p + 1, (size_t)(n->peers + --n->n_peers - p) * sizeof *p);
+}
+
 enum err peers_link_up(struct node *n, const struct event *ev)
 {
 	const bool outgoing = ev->link < 0x80000000u;
@@ -231,6 +275,8 @@ enum err peers_link_up(struct node *n, const struct event *ev)
 	if (join_link(n, ev))
 		return OK;
 	p = outgoing ? peer_by_link(n, ev->link) : peer_by_curve(n, ev->curve);
+	if (p == NULL && !outgoing)
+		p = guest(n, ev->curve);
 	if (p == NULL) {
 		if (outgoing || !join_curve(n, ev->curve) || n->n_strangers == LIMIT_JOIN_LINKS) {
 			node_disconnect(n, ev->link);
@@ -286,6 +332,7 @@ enum err peers_link_down(struct node *n, const struct event *ev)
 	node_random(n, random, sizeof random);
 	if (p->outgoing)
 		backoff_fail(&p->backoff, n->mono_ms, get_u64(random));
+	guest_leaves(n, p);
 	return OK;
 }
 
@@ -300,14 +347,33 @@ static enum err hello_addresses(struct node *n, struct peer *p)
 	return e;
 }
 
+/* True: it said more than the lane of strangers lets through, and is gone. */
+static bool stranger_talks(struct node *n, uint32_t link, size_t bytes)
+{
+	for (size_t i = 0; i < n->n_strangers; i++)
+		if (n->strangers[i].link == link && (n->strangers[i].bytes += bytes) > LIMIT_JOIN_BYTES) {
+			stranger_drop(n, link);
+			node_disconnect(n, link);
+			return true;
+		}
+	return false;
+}
+
 enum err peers_message(struct node *n, const struct event *ev)
 {
 	struct peer *p = peer_by_link(n, ev->link);
 	enum err e;
 
-	if (p == NULL || p->session == NULL)
+	if (p == NULL || p->session == NULL) {
+		if (stranger_talks(n, ev->link, ev->message->frame_len))
+			return OK;
 		return ev->message->type == NET_JOIN || ev->message->type == NET_JOINED ? join_message(n, ev->link, ev->message) : OK;
+	}
 	p->seen_ms = n->wall_ms;
+	if (!p->marked && !is_joining(n) && (p->guest_bytes += ev->message->frame_len) > LIMIT_JOIN_BYTES) {
+		hang_up(n, p, ERR_LIMIT);
+		return OK;
+	}
 	if (ev->message->type == NET_JOIN)      /* a member that asks again: tell it so */
 		return join_message(n, ev->link, ev->message);
 	e = session_message(p->session, out_to(n, ev->link), ev->message, n->mono_ms, n->wall_ms);
@@ -450,11 +516,8 @@ static void forget_unmarked(struct node *n)
 
 	for (size_t i = 0; i < n->n_peers; i++) {
 		struct peer *p = &n->peers[i];
-		bool joining = false;
 
-		for (size_t k = 0; k < n->n_joins; k++)
-			joining = joining || n->joins[k].admitted;
-		if (p->marked || joining) {
+		if (p->marked || is_joining(n)) {
 			n->peers[kept++] = *p;
 			continue;
 		}
@@ -556,6 +619,8 @@ enum err peers_time(struct node *n)
 		if (p->session != NULL && session_tick(p->session, out_to(n, p->link), n->mono_ms, &next) != OK)
 			hang_up(n, p, ERR_WAITING);
 	}
+	for (size_t i = n->n_peers; i > 0; i--)
+		guest_leaves(n, &n->peers[i - 1]);
 	/* The lane of strangers is narrow: nobody stays in it. */
 	for (size_t i = n->n_strangers; i > 0; i--)
 		if (n->strangers[i - 1].until_ms <= n->mono_ms) {

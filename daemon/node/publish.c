@@ -3,6 +3,7 @@
 #include <string.h>
 #include "daemon/node/node_internal.h"
 
+#define REST_MAX_MS 5000
 #define SETTLE_MS 50            /* reports come in flocks: one computation for all that arrive within this time */
 
 bool publish_is_aggregator(struct node *n, struct space *s)
@@ -306,6 +307,8 @@ static enum err publish_all(struct node *n, struct space *s)
 		rollup_body_fill(body, r, &c.objectives[at], &c.settings, heads, n_heads, c.key_results[at], c.n_key_results[at]);
 		e = publish_one(n, s, keys_find(s, &epoch_id), body, says_something(r));
 	}
+	/* Whoever reports without pause must not keep us computing without pause: a millisecond of rest for each report read. */
+	s->publish_rest = n->mono_ms + (c.n_reports < REST_MAX_MS ? c.n_reports : REST_MAX_MS);
 	publish_free(&c);
 	mem_free(body);
 	return e;
@@ -321,7 +324,7 @@ enum err publish_time(struct node *n)
 		if (s->publish_dirty) {
 			s->publish_dirty = false;
 			if (s->publish_at == UINT64_MAX && publish_is_aggregator(n, s))
-				s->publish_at = n->mono_ms + SETTLE_MS;
+				s->publish_at = n->mono_ms + SETTLE_MS > s->publish_rest ? n->mono_ms + SETTLE_MS : s->publish_rest;
 		}
 		if (s->publish_at <= n->mono_ms) {
 			s->publish_at = UINT64_MAX;

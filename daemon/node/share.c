@@ -368,6 +368,18 @@ static enum err plant_leak(struct node *n, struct space *s, const struct share_i
 }
 #endif
 
+static bool is_accepted(struct node *n, struct space *s, enum err *e)
+{
+	struct share_input in = { .n_docs = 0 };
+	bool accepted;
+
+	*e = sharing_load(n, s, &in);
+	accepted = *e == OK && in.sharing.accepted;
+	if (*e == OK)
+		sharing_free(&in.sharing);
+	return accepted;
+}
+
 enum err share_settle(struct node *n, struct space *s)
 {
 	const struct state *state = space_state(s);
@@ -378,10 +390,15 @@ enum err share_settle(struct node *n, struct space *s)
 
 	if (state == NULL || !state_device_active(state, &n->identity->device))
 		return OK;
-	if ((e = share_input_read(n, s, &in)) != OK)
+	if ((e = sealed_list(n, s, &list, &count)) != OK || (count == 0 && !is_accepted(n, s, &e))) {
+		mem_free(list);                         /* nothing was ever shared, and nothing is to be */
 		return e;
-	if ((e = sealed_list(n, s, &list, &count)) == OK && (in.sharing.accepted || count > 0))
-		e = share_reports(n, s, &in, list, count);
+	}
+	if ((e = share_input_read(n, s, &in)) != OK) {
+		mem_free(list);
+		return e;
+	}
+	e = share_reports(n, s, &in, list, count);
 #ifdef CAIRN_PLANT_LEAK
 	if (e == OK)
 		e = plant_leak(n, s, &in);

@@ -34,7 +34,7 @@ void waiter_remove(struct node *n, struct waiter *w)
 /* ---- what a peer holds ------------------------------------------------------------------------------------------------ */
 static bool concerns(const struct waiter *w, const struct peer *p)
 {
-	return !w->has_device || id32_equal(&w->device, &p->device);
+	return w->has_device ? id32_equal(&w->device, &p->device) : p->marked;  /* guests get no data: they are never in sync */
 }
 
 /* Equal now: the digests last found equal are still ours, were compared since the command came, nothing is pending. */
