@@ -134,21 +134,23 @@ enum err act_body_load(struct act_body *b, const struct act *act)
 {
 	struct mp_reader r = mp_read(act->body);
 	const struct part *parts;
-	size_t n;
+	size_t n, next = 0;
 
 	memset(b, 0, sizeof *b);
 	if (act->kind == 0 || act->kind >= KINDS)
 		return ERR_VERSION;
 	parts = bodies[act->kind];
 	n = parts_of(parts);
-	if (mp_get_map(&r, PARTS) != n)
-		return ERR_MALFORMED;
-	for (size_t i = 0; i < n; i++) {
-		if (mp_get_uint(&r, 255) != parts[i].key)
-			return ERR_MALFORMED;
-		get_part(&r, b, &parts[i]);
+	/* Keys that this version does not know are kept and ignored (protocol §1); those that it knows must all be there. */
+	for (size_t i = 0, pairs = mp_get_map(&r, 64); i < pairs && r.err == OK; i++) {
+		uint64_t key = mp_get_uint(&r, UINT32_MAX);
+
+		if (next < n && key == parts[next].key)
+			get_part(&r, b, &parts[next++]);
+		else
+			(void)mp_get_any(&r);
 	}
-	return mp_end(&r) == OK ? OK : ERR_MALFORMED;
+	return mp_end(&r) == OK && next == n ? OK : ERR_MALFORMED;
 }
 
 struct id16 act_id16_at(struct slice array, size_t i)
