@@ -141,7 +141,7 @@ static void print_items(const json_t *items)
 
 		say("  %s %s: %s%s, weight %s%s%s: %s", text_of(one, "kind"), title[0] != '\0' ? title : text_of(one, "displayName"), raw,
 			counts && strcmp(raw, counted) != 0 ? keep_printf(", counted as %s", counted) : "", number_text(member(one, "weight")),
-			counts ? ", share " : "", counts ? number_text(member(one, "share")) : "", why);
+			counts ? keep_printf(", share %s %%", number_text(member(one, "share"))) : "", "", why);
 	}
 }
 
