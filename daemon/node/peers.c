@@ -452,24 +452,32 @@ static int by_member(const void *a, const void *b)
 	return order != 0 ? order : id32_compare(&x->id, &y->id);
 }
 
-/* The book holds LIMIT_PEERS devices, of one member at most MEMBER_PEERS: whoever certifies thousands takes nobody's place. */
-static enum err peer_mark(struct node *n, const struct device *d, size_t *of_member)
+/* One member's active devices: those that we know first, then new ones, while there is room. */
+static enum err member_known(struct node *n, const struct state *state, const struct device *const *list, size_t count)
 {
-	struct peer *p = peer_find(n, &d->id);
+	size_t marked = 0;
 
-	if (p == NULL && (n->n_peers >= LIMIT_PEERS || *of_member >= MEMBER_PEERS))
-		return OK;
-	if (p == NULL && (p = peer_known(n, &d->id, d->curve)) == NULL)
-		return ERR_NOMEM;
-	p->marked = true;
-	++*of_member;
+	for (int fresh = 0; fresh < 2; fresh++)
+		for (size_t i = 0; i < count && marked < MEMBER_PEERS; i++) {
+			struct peer *p;
+
+			if (id32_equal(&list[i]->id, &n->identity->device) || !state_device_active(state, &list[i]->id))
+				continue;
+			p = peer_find(n, &list[i]->id);
+			if (fresh ? p != NULL || n->n_peers >= LIMIT_PEERS : p == NULL)
+				continue;
+			if (fresh && (p = peer_known(n, &list[i]->id, list[i]->curve)) == NULL)
+				return ERR_NOMEM;
+			p->marked = true;
+			marked++;
+		}
 	return OK;
 }
 
+/* The book holds LIMIT_PEERS devices, of one member at most MEMBER_PEERS: whoever certifies thousands takes nobody's place. */
 static enum err active_known(struct node *n, const struct state *state, const struct device *const *devices, size_t count)
 {
 	const struct device **list = mem_array(count, sizeof *list);
-	size_t of_member = 0;
 	enum err e = OK;
 
 	if (list == NULL)
@@ -478,11 +486,10 @@ static enum err active_known(struct node *n, const struct state *state, const st
 		memcpy(list, devices, count * sizeof *list);
 		qsort(list, count, sizeof *list, by_member);
 	}
-	for (size_t i = 0; i < count && e == OK; i++) {
-		if (i > 0 && !id32_equal(&list[i]->member, &list[i - 1]->member))
-			of_member = 0;
-		if (!id32_equal(&list[i]->id, &n->identity->device) && state_device_active(state, &list[i]->id))
-			e = peer_mark(n, list[i], &of_member);
+	for (size_t from = 0, to; from < count && e == OK; from = to) {
+		for (to = from + 1; to < count && id32_equal(&list[to]->member, &list[from]->member); to++)
+			;
+		e = member_known(n, state, list + from, to - from);
 	}
 	mem_free(list);
 	return e;
