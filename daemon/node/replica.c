@@ -1009,12 +1009,12 @@ static enum err keys_below(struct node *n, const struct key *prefix, enum store_
 	return e != ERR_NOTFOUND ? e : keys->err;
 }
 
-static enum err logs_show_again(struct node *n, struct space *s)
+/* fold: nobody else makes the documents of what is shown or hidden again. */
+static enum err logs_show_again(struct node *n, struct space *s, const struct key *prefix, bool fold)
 {
 	const size_t key_len = 4 + ID_LEN + 8;
-	struct key prefix = space_prefix(s);
 	struct buf keys = {0};
-	enum err e = keys_below(n, &prefix, TABLE_LOG, &keys);
+	enum err e = keys_below(n, prefix, TABLE_LOG, &keys);
 
 	for (size_t at = 0; at + key_len <= keys.len && e == OK; at += key_len) {
 		struct id32 device;
@@ -1025,8 +1025,10 @@ static enum err logs_show_again(struct node *n, struct space *s)
 		if ((e = log_read(n, s, &device, incarnation, &head)) != OK)
 			break;
 		visible = head.visible;
-		if ((e = log_show(n, s, &device, incarnation, &head)) == OK && visible != head.visible)
-			e = log_write(n, s, &device, incarnation, &head);
+		if ((e = log_show(n, s, &device, incarnation, &head)) != OK || visible == head.visible)
+			continue;
+		if ((e = log_write(n, s, &device, incarnation, &head)) == OK && fold)
+			e = fold_log(n, s, head.number, 1, head.seq);
 	}
 	buf_free(&keys);
 	return e;
@@ -1090,7 +1092,17 @@ static enum err statements_show_again(struct node *n, struct space *s, const str
 	return e;
 }
 
-/* Statements follow the standing of their devices: both lists are ascending. */
+/* What a device has stored here shows by its standing; one whose certificate was voided, or made good, has or has not its logs. */
+static enum err device_show_again(struct node *n, struct space *s, const struct id32 *device)
+{
+	struct key prefix = space_prefix(s);
+	enum err e = statements_show_again(n, s, device);
+
+	key_bytes(&prefix, device, ID_LEN);
+	return e == OK ? logs_show_again(n, s, &prefix, true) : e;
+}
+
+/* Both lists are ascending. */
 static enum err standings_follow(struct node *n, struct space *s)
 {
 	struct standing *now, *old = s->standings;
@@ -1099,14 +1111,14 @@ static enum err standings_follow(struct node *n, struct space *s)
 
 	for (size_t i = 0; e == OK && i < count; i++) {
 		for (; e == OK && at < s->n_standings && id32_compare(&old[at].device, &now[i].device) < 0; at++)
-			e = statements_show_again(n, s, &old[at].device);       /* its certificate was voided */
+			e = device_show_again(n, s, &old[at].device);       /* its certificate was voided */
 		if (e != OK)
 			break;
 		if (at == s->n_standings || !id32_equal(&old[at].device, &now[i].device) || old[at++].standing != now[i].standing)
-			e = statements_show_again(n, s, &now[i].device);
+			e = device_show_again(n, s, &now[i].device);
 	}
 	for (; e == OK && at < s->n_standings; at++)
-		e = statements_show_again(n, s, &old[at].device);
+		e = device_show_again(n, s, &old[at].device);
 	if (e != OK) {
 		mem_free(now);
 		return e;
@@ -1119,6 +1131,7 @@ static enum err standings_follow(struct node *n, struct space *s)
 
 enum err replica_follow_authority(struct node *n, struct space *s)
 {
+	const struct key all = space_prefix(s);
 	enum err e = OK;
 
 	if (!s->authority_changed)
@@ -1129,7 +1142,7 @@ enum err replica_follow_authority(struct node *n, struct space *s)
 		return ERR_NOMEM;
 	if (authority_generation(s->authority) != s->generation) {
 		s->generation = authority_generation(s->authority);
-		if ((e = logs_show_again(n, s)) == OK && (e = forks_show_again(n, s)) == OK)
+		if ((e = logs_show_again(n, s, &all, false)) == OK && (e = forks_show_again(n, s)) == OK)
 			e = fold_space(n, s);
 	}
 	if (e == OK)

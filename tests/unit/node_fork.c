@@ -258,11 +258,99 @@ static void test_withdrawn_aggregator(void **unused)
 	kit_free(&a);
 }
 
+static void other_act(struct kit *k, struct buf *bytes, const struct person *by, enum act_kind kind, const struct act_body *b,
+	const struct id32 *cites, size_t n)
+{
+	struct act act = { .author_type = ACT_DEVICE, .kind = kind, .space = kit_org(k)->id, .author = by->device, .n_cites = n };
+	struct buf body = {0};
+
+	memcpy(act.cites, cites, n * sizeof *cites);
+	assert_int_equal(act_body_encode(&body, kind, b, NULL, NULL, NULL, NULL), OK);
+	act.body = buf_slice(&body);
+	assert_int_equal(act_make(bytes, &act, by->secret), OK);
+	buf_free(&body);
+}
+
+static void take_bytes(struct kit *k, const struct buf *bytes)
+{
+	bool added;
+
+	kit_begin(k);
+	k->node->origin_link = 77;
+	assert_int_equal(replica_act(k->node, kit_org(k), buf_slice(bytes), &added), OK);
+	k->node->origin_link = 0;
+	assert_true(added);
+	kit_end(k);
+}
+
+/* A close voids an admission that it did not know: the newcomer's log goes from the map where it had come, and does not come where
+ * it had not. */
+static void test_voided_newcomer(void **unused)
+{
+	struct act_body invite = { .role = ROLE_MEMBER, .uses = 1 }, admit = { .n_pins = 0 }, close = { .n_pins = 0 };
+	uint8_t secret[KEY_LEN] = {5}, sign[SIGN_SECRET_LEN];
+	struct buf admit_bytes = {0}, close_bytes = {0}, plain = {0}, body = {0};
+	struct person bob, carol;
+	struct id32 heads[4];
+	struct change *c = change_new(model_kind(KIND_PROFILE)->schema, NULL);
+	struct kit a, b;
+	struct op op;
+	size_t n;
+
+	(void)unused;
+	found(&a, 4);
+	person_make(&bob, &a.rng);
+	person_make(&carol, &a.rng);
+	kit_admit(&a, &bob, ROLE_ADMIN);
+	crypto_sign_seed(invite.invite.b, sign, secret);
+	kit_begin(&a);
+	assert_int_equal(author_act(a.node, kit_org(&a), ACT_INVITE, &invite, NULL, NULL, NULL, NULL, NULL), OK);
+	kit_end(&a);
+	kit_clone(&b, &a);
+	n = authority_heads(kit_org(&a)->authority, heads, 4);
+	admit.invite = close.invite = invite.invite;
+	admit.root = carol.root;
+	admit.certificate_bytes = SLICE(carol.certificate, carol.certificate_len);
+	assert_int_equal(certificate_load(&admit.certificate, admit.certificate_bytes), OK);
+	join_proof(admit.signature, &kit_org(&a)->id, &admit.invite, &admit.request, &carol.root, admit.certificate_bytes, sign);
+	other_act(&a, &admit_bytes, &mallory, ACT_ADMIT, &admit, heads, n);
+	other_act(&a, &close_bytes, &bob, ACT_CLOSE, &close, heads, n);
+	take_bytes(&a, &admit_bytes);
+	assert_true(state_device_active(space_state(kit_org(&a)), &carol.device));
+	model_document_id(&profile, &kit_org(&a)->id, KIND_PROFILE, SLICE(&carol.root, ID_LEN));
+	change_register_text(c, PROFILE_NAME, slice_of("carol"));
+	assert_int_equal(change_finish(c, &plain), OK);
+	kit_op(&a, &op, &body, &carol, 7, NULL, hlc_from_ms(KIT_START) + 1, KIND_PROFILE, &profile, buf_slice(&plain));
+	take(&a, &op, 1, OK);
+	assert_name(&a, "carol");
+	take_bytes(&a, &close_bytes);
+	assert_null(state_device(space_state(kit_org(&a)), &carol.device));
+	take_bytes(&b, &close_bytes);
+	take_bytes(&b, &admit_bytes);
+	kit_time(&a, 20000);
+	kit_time(&b, 20000);
+	kit_begin(&a);
+	{
+		struct log_head head;
+
+		assert_int_equal(log_read(a.node, kit_org(&a), &carol.device, 7, &head), OK);
+		assert_int_equal(head.visible, 0);
+	}
+	kit_end(&a);
+	change_free(c);
+	buf_free(&plain);
+	buf_free(&body);
+	buf_free(&admit_bytes);
+	buf_free(&close_bytes);
+	kit_free(&a);
+	kit_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_branches_converge), cmocka_unit_test(test_bound_between_signatures),
-		cmocka_unit_test(test_withdrawn_aggregator),
+		cmocka_unit_test(test_withdrawn_aggregator), cmocka_unit_test(test_voided_newcomer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
