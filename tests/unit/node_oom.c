@@ -127,9 +127,34 @@ static void test_events(void **unused)
 	sweep(none, EVENT_COMMAND);
 }
 
+static void test_open(void **unused)
+{
+	size_t before = mem_live();
+	enum err e = ERR_NOMEM;
+	struct kit k;
+
+	(void)unused;
+	found(&k);
+	for (long fail = 0; e != OK; fail++) {
+		struct event ev = kit_event(&k, EVENT_START);
+		size_t live;
+
+		node_close(k.node);
+		live = mem_live();
+		mem_fail_after(fail);
+		e = node_open(&k.node, k.store, &k.identity, &k.host, ev.wall_ms, ev.random);
+		mem_fail_after(-1);
+		assert_true(e == OK || (e == ERR_NOMEM && k.node == NULL));
+		assert_true(e == OK || mem_live() == live);
+		assert_true(fail < 100000);
+	}
+	kit_free(&k);
+	assert_int_equal(mem_live(), before);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_commands), cmocka_unit_test(test_events) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_commands), cmocka_unit_test(test_events), cmocka_unit_test(test_open) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
