@@ -2,7 +2,7 @@
 #include "tests/unit/node_kit.h"
 
 static struct person mallory, bob;
-static const struct id16 document = {{42}};
+static struct id16 document = {{42}};
 
 static void found(struct kit *k, uint64_t seed)
 {
@@ -45,17 +45,30 @@ static void test_proposal_out_of_order(void **unused)
 {
 	struct op propose, edit;
 	struct buf a = {0}, b = {0}, x = {0}, y = {0};
+	struct act_body team = { .team = {{9}} }, member = { .team = {{9}}, .on = true }, scope = { .team = {{9}}, .has_team = true, .n_claims = 1 };
+	const struct id16 nonce = {{8}};
+	struct doc *doc;
 	struct kit k;
 
 	(void)unused;
 	found(&k, 1);
+	member.member = mallory.root;
+	kit_begin(&k);          /* a Member proposes in its own team */
+	assert_int_equal(author_act(k.node, kit_org(&k), ACT_TEAM, &team, NULL, NULL, NULL, NULL, NULL), OK);
+	assert_int_equal(author_act(k.node, kit_org(&k), ACT_TEAM_MEMBER, &member, NULL, NULL, NULL, NULL, NULL), OK);
+	assert_int_equal(author_act(k.node, kit_org(&k), ACT_SCOPE, &scope, NULL, &nonce, NULL, NULL, NULL), OK);
+	kit_end(&k);
+	scope_document(&document, &kit_org(&k)->id, &k.identity.root, &nonce);
 	text_body(&a, KIND_OBJECTIVE, "proposed", OBJ_TITLE, true, OBJECTIVE_DRAFT);
 	text_body(&b, KIND_OBJECTIVE, "edited", OBJ_DESCRIPTION, false, 0);
 	kit_op(&k, &propose, &x, &mallory, 1, NULL, hlc_from_ms(KIT_START) + 9, KIND_OBJECTIVE, &document, buf_slice(&a));
 	kit_op(&k, &edit, &y, &bob, 1, NULL, hlc_from_ms(KIT_START) + 5, KIND_OBJECTIVE, &document, buf_slice(&b));
 	kit_begin(&k);
 	assert_int_equal(kit_take(&k, &propose, 1), OK);
+	assert_int_equal(document_read(k.node, kit_org(&k), KIND_OBJECTIVE, &document, &doc), OK);
+	doc_free(doc);
 	assert_int_equal(kit_take(&k, &edit, 1), OK);
+	assert_int_equal(document_read(k.node, kit_org(&k), KIND_OBJECTIVE, &document, &doc), ERR_NOTFOUND);
 	kit_end(&k);
 	assert_folds(&k);
 	buf_free(&a);
