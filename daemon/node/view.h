@@ -74,7 +74,7 @@ struct view_everyone { struct id16 objective; struct slice title; enum method me
 	struct number progress; };
 enum err view_everyone(struct view *, const struct id32 *org, struct view_everyone **out, size_t *n);
 struct view_report { struct id32 member, device; struct id16 audience; uint64_t consent, at_ms; struct slice body; };
-enum err view_reports(struct view *, const struct id32 *org, struct view_report **out, size_t *n);      /* those that open here */
+enum err view_reports(struct view *, const struct id32 *org, struct view_report **out, size_t *n);      /* that open here, and may be seen */
 
 /* ---- peers, audit, checks --------------------------------------------------------------------------------------------- */
 struct view_peer { struct id32 device, member; enum { PEER_CONNECTED, PEER_DIALING, PEER_UNREACHABLE, PEER_NEVER } state;

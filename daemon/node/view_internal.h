@@ -21,5 +21,6 @@ struct space *view_space(struct view *, const struct id32 *org);        /* an or
 struct view_org_cache *view_cache(struct view *, const struct id32 *org);       /* NULL: no memory */
 /* The roll-ups of an org as this device can compute them; made once. */
 enum err view_compute(struct view *, struct space *, struct computed **out);
+bool view_may_see(const struct view *, const struct state *, const struct id32 *member);       /* this member's contributions */
 enum err view_share_input(struct view *, struct space *, struct share_input **out);
 #endif

@@ -42,7 +42,7 @@ static bool may_compute(const struct view *v, const struct state *state)
 	return own != NULL && own->status == MEMBER_ACTIVE && own->role <= ROLE_MANAGER;
 }
 
-static bool may_see(const struct view *v, const struct state *state, const struct id32 *member)
+bool view_may_see(const struct view *v, const struct state *state, const struct id32 *member)
 {
 	return state_permits(state, &v->n->member, MAY_VIEW_CONTRIBUTIONS, state_relation_member(state, &v->n->member, member));
 }
@@ -108,7 +108,7 @@ static enum err contributors(struct view *v, struct space *s, const struct rollu
 			contributor_add(&list[count], &t, &r->items[i]);
 		contributor_end(&list[count], &t, items);
 		list[count].member = first->member;
-		if (may_see(v, state, &first->member)) {
+		if (view_may_see(v, state, &first->member)) {
 			list[count].name = view_name(v, &s->id, &first->member);
 			count++;
 		} else
@@ -137,7 +137,7 @@ static enum err explain(struct view *v, struct space *s, const struct computed *
 		const struct rollup_item *item = &r->items[i];
 		const struct rollup_result *child = item->kind == ITEM_CHILD ? rollup_find(&c->rollup, &item->child) : NULL;
 
-		if ((item->kind == ITEM_CONTRIBUTOR || item->kind == ITEM_LINK) && !may_see(v, state, &item->member)) {
+		if ((item->kind == ITEM_CONTRIBUTOR || item->kind == ITEM_LINK) && !view_may_see(v, state, &item->member)) {
 			out->n_left_out += item->counts;
 			continue;
 		}

@@ -294,6 +294,9 @@ enum err view_reports(struct view *v, const struct id32 *org, struct view_report
 	for (size_t i = 0; e == OK && i < count; i++) {
 		bool opens;
 
+		/* An aggregator opens everything; its member sees what it may. */
+		if (!id32_equal(&found[i].member, &v->n->member) && !view_may_see(v, space_state(s), &found[i].member))
+			continue;
 		if ((e = open_one(v, s, &found[i], &(*out)[*n], &opens)) == OK)
 			*n += opens;
 	}

@@ -490,6 +490,25 @@ static void everyone_sees_what_the_matrix_allows(void **state)
 	assert_says(says(403, "POST", DEFAULT "/goals", "{\"title\":\"No\"}"), "\"code\":\"denied\"");
 }
 
+/* Its device opens every report, but its member may see none. */
+static void an_aggregator_of_a_viewer_keeps_them_to_itself(void **state)
+{
+	(void)state;
+	found();
+	join_as(1, "Member");
+	join_as(2, "Viewer");
+	current = 0;
+	says(200, "PUT", DEFAULT "/devices/Vic", "{\"capability\":\"aggregator\",\"granted\":true}");
+	contribute(1, "50");
+	current = 2;
+	assert_string_equal(get(DEFAULT "/goals/Grow/progress", "overallProgress"), "50");
+	assert_says(get(DEFAULT "/goals/Grow/progress", "publishedBy"), "\"displayName\":\"Vic\"");
+	assert_string_equal(get(DEFAULT "/goals/Grow/progress", "contributors"), "[]");
+	assert_string_equal(get(DEFAULT "/goals/Grow/progress?explain=1", "items"), "[]");
+	assert_says(get(DEFAULT "/goals/Grow/progress?explain=1", "reason"), "1 of them is not yours to see");
+	assert_lacks(says(200, "GET", DEFAULT "/reports", ""), "Bob");
+}
+
 static void the_preview_says_what_will_be_seen(void **state)
 {
 	(void)state;
@@ -528,7 +547,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 		TEST(decimals_and_times_are_plain), TEST(references_are_ids_prefixes_or_titles), TEST(wrong_bodies_are_told),
 		TEST(what_was_written_comes_back_as_a_whole), TEST(everyone_sees_what_the_matrix_allows),
-		TEST(the_preview_says_what_will_be_seen), TEST(sync_and_peers_name_who),
+		TEST(an_aggregator_of_a_viewer_keeps_them_to_itself), TEST(the_preview_says_what_will_be_seen), TEST(sync_and_peers_name_who),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
