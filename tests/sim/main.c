@@ -116,13 +116,26 @@ static void edit(struct story *s, size_t node)
 	(void)with_pairs(s, node, COMMAND_OBJECTIVE_EDIT, rng_below(world_rng(s->w), 2) ? "targetValue" : "description", text, c);
 }
 
+/* The founder grants and withdraws: roles (which end rights, with pins) and aggregators (whose roll-ups come and go). */
+static void rights(struct story *s)
+{
+	struct rng *r = world_rng(s->w);
+	size_t node = 1 + rng_below(r, s->nodes - 1);
+	struct command grant = { .kind = COMMAND_DEVICE_GRANT, .has_other = true, .other = *world_device(s->w, node),
+		.number = CAPABILITY_AGGREGATOR, .on = rng_below(r, 2) };
+	struct command role = { .kind = COMMAND_MEMBER_ROLE, .has_other = true, .other = *world_member(s->w, node), .has_role = true,
+		.role = rng_below(r, 2) ? ROLE_ADMIN : ROLE_MEMBER };
+
+	(void)world_command(s->w, 0, rng_below(r, 2) ? &grant : &role, 10000);
+}
+
 static void act(struct story *s)
 {
 	struct rng *r = world_rng(s->w);
 	size_t node = rng_below(r, s->nodes);
 	struct command offline = { .kind = COMMAND_OFFLINE, .on = rng_below(r, 2) };
 
-	switch (rng_below(r, 16)) {
+	switch (rng_below(r, 18)) {
 	case 0: add_objective(s); break;
 	case 1: case 2: add_goal(s, node); break;
 	case 3: world_partition(s->w, rng_below(r, 2)); break;
@@ -131,6 +144,7 @@ static void act(struct story *s)
 	case 6: world_fail_commit(s->w, node); break;
 	case 7: world_disk_limit(s->w, node, rng_below(r, 2) ? 1 : 0); break;
 	case 8: case 9: case 10: edit(s, node); break;
+	case 11: case 12: rights(s); break;
 	default: progress(s, node); break;
 	}
 	world_run(s->w, rng_below(r, 4000));

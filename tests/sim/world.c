@@ -608,6 +608,7 @@ struct rng *world_rng(struct world *w) { return &w->rng; }
 uint64_t world_now(const struct world *w) { return w->now; }
 uint64_t world_count(const struct world *w, enum fault f) { return w->counts[f]; }
 struct store *world_store(struct world *w, size_t node) { return w->nodes[node].store; }
+const struct id32 *world_device(struct world *w, size_t node) { return &w->nodes[node].identity.device; }
 const struct id32 *world_member(struct world *w, size_t node) { return &w->nodes[node].identity.root; }
 void world_trace(const struct world *w, struct id32 *out) { memcpy(out, w->trace, HASH_LEN); }
 

@@ -35,6 +35,7 @@ size_t world_wrong_folds(struct world *);                       /* cached docume
 void world_show(struct world *, const struct id32 *org);
 struct view *world_view(struct world *, size_t node);           /* view_close it before anything else happens */
 struct store *world_store(struct world *, size_t node);
+const struct id32 *world_device(struct world *, size_t node);
 const struct id32 *world_member(struct world *, size_t node);
 void world_trace(const struct world *, struct id32 *out);       /* hash of everything that happened */
 uint64_t world_count(const struct world *, enum fault);
