@@ -111,8 +111,12 @@ static void get_part(struct mp_reader *r, struct act_body *b, const struct part 
 	case P_ROLE: b->role = (enum role)mp_get_uint(r, ROLE_VIEWER); break;
 	case P_CERTIFICATE:
 		b->certificate_bytes = mp_get_bin(r, 512);
-		if (r->err == OK && certificate_load(&b->certificate, b->certificate_bytes) != OK)
-			mp_fail(r, ERR_MALFORMED);
+		if (r->err == OK) {
+			enum err e = certificate_load(&b->certificate, b->certificate_bytes);
+
+			if (e != OK)
+				mp_fail(r, e == ERR_NOMEM ? ERR_NOMEM : ERR_MALFORMED);
+		}
 		break;
 	case P_TEAMS: b->teams = get_list(r, &b->n_teams, 64, false); break;
 	case P_CLAIMS: b->claims = get_list(r, &b->n_claims, LIMIT_SCOPE_DOCUMENTS, false); break;
@@ -150,7 +154,9 @@ enum err act_body_load(struct act_body *b, const struct act *act)
 		else
 			(void)mp_get_any(&r);
 	}
-	return mp_end(&r) == OK && next == n ? OK : ERR_MALFORMED;
+	if (mp_end(&r) == ERR_NOMEM)
+		return ERR_NOMEM;
+	return r.err == OK && next == n ? OK : ERR_MALFORMED;
 }
 
 struct id16 act_id16_at(struct slice array, size_t i)

@@ -235,7 +235,7 @@ enum err command_goal_progress(const struct ask *a)
 	}
 	if ((e = shared_with(n, &a->c->document, &linked, &shared)) == OK)
 		e = id_reply(a, &a->c->document, linked && !shared ? "cairn share preview" : NULL,
-			shared ? "Saved, and shared as you approved." : linked ? "Saved. Nothing is shared yet." : "Saved.", "");
+			shared ? "Saved, and sealed for those whom you approved." : linked ? "Saved. Nothing is shared yet." : "Saved.", "");
 out:
 	change_free(change);
 	doc_free(doc);
@@ -409,6 +409,16 @@ static enum err edit_accepted(const struct ask *a, struct change *change, const 
 	return OK;
 }
 
+static enum err is_waiting(void *arg, const struct id32 *member, uint64_t at_ms, bool waiting)
+{
+	bool *any = arg;
+
+	(void)member;
+	(void)at_ms;
+	*any = *any || waiting;
+	return OK;
+}
+
 static bool is_accepted(struct node *n, struct space *s, enum err *e)
 {
 	struct share_input in;
@@ -424,15 +434,15 @@ static bool is_accepted(struct node *n, struct space *s, enum err *e)
 enum err command_share_accept(const struct ask *a)
 {
 	struct space *s;
-	bool sent, was;
+	bool sent, was, asked = false;
 	enum err e;
 
 	if ((s = command_org(a, &e)) == NULL)
 		return e;
 	was = is_accepted(a->n, s, &e);
-	if (e != OK)
+	if (e != OK || (e = new_readers_each(a->n, s, is_waiting, &asked)) != OK)
 		return e;
-	if (was == a->c->on)
+	if (was == a->c->on && !(was && asked))
 		return command_done(a, NULL, "cairn share show", was ? "You have accepted already: what you link is shared as previewed."
 			: "Nothing is shared with this organization.");
 	if ((e = share_write(a, s, edit_accepted, &sent)) != OK)

@@ -222,9 +222,12 @@ enum err invite_finish(struct node *, struct waiter *);                 /* an in
 
 /* ---- share.c, publish.c ----------------------------------------------------------------------------------------- */
 enum err share_settle(struct node *, struct space *);   /* seal what changed, if consent says so */
-/* The input of the gate, read from the store; freed by share_input_free. */
+/* The input of the gate, read from the store; freed by share_input_free.  ERR_NOTFOUND: no gate secret yet. */
 struct share_input { struct gate_input gate; struct goal *goals; struct link *links; struct objective *objectives; struct sharing sharing;
 	struct doc **docs; size_t n_docs; uint8_t secret[KEY_LEN]; };
+/* Names that came newly into a class of readers that the member had approved. */
+enum err new_readers_each(struct node *, struct space *, enum err (*each)(void *, const struct id32 *member, uint64_t at_ms, bool waiting),
+	void *);
 enum err secret_begin(struct node *, struct space *org);                /* the gate secret: once per org */
 enum err share_input_read(struct node *, struct space *org, struct share_input *);
 void share_input_free(struct share_input *);

@@ -161,7 +161,7 @@ enum err share_input_read(struct node *n, struct space *org, struct share_input 
 	if ((e = sharing_load(n, org, in)) != OK)
 		return e;
 	e = secret_read(n, org, in->secret);
-	if (e != OK && e != ERR_NOTFOUND)
+	if (e != OK)
 		goto fail;
 	if ((e = documents_each(n, self_space(n), KIND_GOAL, gather_goal, &g)) != OK ||
 	    (e = documents_each(n, self_space(n), KIND_LINK, gather_link, &g)) != OK || (e = gather_objectives(&g)) != OK)
@@ -280,6 +280,89 @@ static uint32_t free_index(const struct sealed *list, size_t count)
 	return index;
 }
 
+/* ---- new readers (design §7): announced in the turn of the first seal; for private goals asked first ------------------------------ */
+/* TABLE_INDEX 'n' ‖ space# ‖ audience16 ‖ member32 → [wall ms, waiting for consent]. */
+#define NEW_READER_KEY (5 + DOC_LEN + ID_LEN)
+
+static enum err new_reader_write(struct node *n, struct space *s, const struct id16 *audience, const struct id32 *member, bool waiting)
+{
+	uint8_t key[NEW_READER_KEY] = { 'n' };
+	struct buf b = {0};
+	enum err e;
+
+	put_u32(key + 1, s->number);
+	memcpy(key + 5, audience, DOC_LEN);
+	memcpy(key + 5 + DOC_LEN, member, ID_LEN);
+	mp_put_array(&b, 2);
+	mp_put_uint(&b, n->wall_ms);
+	mp_put_bool(&b, waiting);
+	n->dirty = true;
+	e = b.err ? b.err : store_put(n->txn, TABLE_INDEX, SLICE(key, sizeof key), buf_slice(&b));
+	buf_free(&b);
+	return e;
+}
+
+enum err new_readers_each(struct node *n, struct space *s, enum err (*each)(void *, const struct id32 *member, uint64_t at_ms, bool waiting),
+	void *arg)
+{
+	struct store_cursor *c = NULL;
+	struct slice key, value;
+	uint8_t prefix[5] = { 'n' };
+	enum err e;
+
+	put_u32(prefix + 1, s->number);
+	e = store_cursor_open(&c, n->txn, TABLE_INDEX, SLICE(prefix, 5), SLICE(NULL, 0), false);
+	while (e == OK && (e = store_cursor_next(c, &key, &value)) == OK) {
+		struct mp_reader r = mp_read(value);
+		struct id32 member;
+		uint64_t at;
+		bool waiting;
+
+		memcpy(&member, key.data + 5 + DOC_LEN, ID_LEN);
+		mp_get_array_of(&r, 2);
+		at = mp_get_uint(&r, UINT64_MAX);
+		waiting = mp_get_bool(&r);
+		e = mp_end(&r) == OK ? each(arg, &member, at, waiting) : ERR_DAMAGED;
+	}
+	store_cursor_close(c);
+	return e == ERR_NOTFOUND ? OK : e;
+}
+
+/* Does this member have a device among those that the last epoch was wrapped to? */
+static bool read_before(const struct epoch *old, const struct reader *readers, size_t count, const struct id32 *member)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!id32_equal(&readers[i].member, member))
+			continue;
+		for (size_t k = 0; k < old->n_readers; k++)
+			if (id32_equal(&old->readers[k], &readers[i].device))
+				return true;
+	}
+	return false;
+}
+
+/* A new name in the class that the owner approved.  *wait: it would newly read a private goal, and nobody was asked since. */
+static enum err announce(struct node *n, struct space *s, const struct sealed *last, const struct reader *readers, size_t count,
+	uint64_t consent, bool *wait)
+{
+	const struct epoch *old = keys_find(s, &last->epoch);
+	enum err e = OK;
+
+	*wait = false;
+	for (size_t i = 0; old != NULL && i < count && e == OK; i++) {
+		const struct id32 *member = &readers[i].member;
+
+		if (id32_equal(member, &n->member) || (i > 0 && id32_equal(member, &readers[i - 1].member)) ||
+		    read_before(old, readers, count, member))
+			continue;
+		if (last->rule.is_private && consent == last->consent)
+			*wait = true;
+		if ((e = new_reader_write(n, s, &last->audience, member, *wait)) == OK && !*wait)
+			e = audit_write(n, &s->id, AUDIT_SYNCED, "reader", member, ID_LEN, "a new reader of what you share");
+	}
+	return e;
+}
+
 /* Seal one body to its readers, unless the same was sealed to the same under the same consent. */
 static enum err seal(struct node *n, struct space *s, struct sealed *last, bool fresh, struct slice body, const struct reader *readers, size_t count,
 	uint64_t consent)
@@ -287,9 +370,12 @@ static enum err seal(struct node *n, struct space *s, struct sealed *last, bool 
 	struct id32 hash;
 	struct epoch *epoch;
 	struct id16 index = statement_index(last->index);
+	bool wait = false;
 	enum err e;
 
 	crypto_hash1(&hash, "cairn-report-body", body.data, body.len);
+	if (!fresh && !last->withdrawn && ((e = announce(n, s, last, readers, count, consent, &wait)) != OK || wait))
+		return e;                               /* what was sealed stays as it is until the owner has said yes */
 	if ((e = keys_for_audience(n, s, readers, count, fresh ? NULL : &last->epoch, &epoch)) != OK)
 		return e;
 	if (!fresh && id32_equal(&epoch->id, &last->epoch) && id32_equal(&hash, &last->hash) && last->consent == consent)

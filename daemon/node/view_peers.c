@@ -92,7 +92,7 @@ size_t view_joins(struct view *v, struct view_join *out, size_t max)
 }
 
 /* ---- notices ---------------------------------------------------------------------------------------------------------------- */
-struct notices { struct view *v; struct slice *out; size_t n, max; };
+struct notices { struct view *v; struct slice *out; size_t n, max; struct space *space; };
 
 static void say(struct notices *q, struct slice text)
 {
@@ -123,6 +123,20 @@ static void unshared_links(struct notices *q, struct space *s)
 	if (linked > 0)
 		say(q, view_text(v, "%zu goal%s linked to %.*s, but sharing is not accepted: cairn share preview", linked,
 			linked == 1 ? " is" : "s are", (int)name.len, (const char *)name.data));
+}
+
+/* A new name in a class of readers that the member approved: told for a week, or asked about for as long as it waits. */
+static enum err new_reader(void *arg, const struct id32 *member, uint64_t at_ms, bool waiting)
+{
+	struct notices *q = arg;
+	struct slice name = view_name(q->v, &q->space->id, member);
+
+	if (waiting)
+		say(q, view_text(q->v, "%.*s would newly read a private goal of yours: cairn share preview, then cairn share accept", (int)name.len,
+			(const char *)name.data));
+	else if (at_ms + 7ull * 24 * 3600 * 1000 > q->v->n->wall_ms)
+		say(q, view_text(q->v, "%.*s can now read what you share: cairn share preview", (int)name.len, (const char *)name.data));
+	return OK;
 }
 
 static void pending_members(struct notices *q, struct space *s)
@@ -191,7 +205,7 @@ static void held_ops(struct notices *q)
 
 size_t view_notices(struct view *v, struct slice *out, size_t max)
 {
-	struct notices q = { v, out, 0, max };
+	struct notices q = { v, out, 0, max, NULL };
 	struct node *n = v->n;
 
 	if (n->identity->has_seed)
@@ -209,6 +223,8 @@ size_t view_notices(struct view *v, struct slice *out, size_t max)
 			say(&q, slice_of("The key of an organization has not arrived here yet: cairn sync"));
 		pending_members(&q, s);
 		unshared_links(&q, s);
+		q.space = s;
+		(void)new_readers_each(n, s, new_reader, &q);
 	}
 	gone_default(&q);
 	held_ops(&q);
