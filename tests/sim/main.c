@@ -135,7 +135,7 @@ static void act(struct story *s)
 	size_t node = rng_below(r, s->nodes);
 	struct command offline = { .kind = COMMAND_OFFLINE, .on = rng_below(r, 2) };
 
-	switch (rng_below(r, 18)) {
+	switch (rng_below(r, 20)) {
 	case 0: add_objective(s); break;
 	case 1: case 2: add_goal(s, node); break;
 	case 3: world_partition(s->w, rng_below(r, 2)); break;
@@ -145,6 +145,10 @@ static void act(struct story *s)
 	case 7: world_disk_limit(s->w, node, rng_below(r, 2) ? 1 : 0); break;
 	case 8: case 9: case 10: edit(s, node); break;
 	case 11: case 12: rights(s); break;
+	case 13:
+		if (world_rollback(s->w, node, rng_below(r, 2)))
+			s->has_goal[node] = false;      /* what was personal is on this device only: back to what it was then */
+		break;
 	default: progress(s, node); break;
 	}
 	world_run(s->w, rng_below(r, 4000));

@@ -9,7 +9,7 @@
 #include "tests/sim/world.h"
 
 const char *const fault_names[FAULT_COUNT] = { "lost", "duplicated", "reordered", "partitions", "crashes before sync", "crashes after sync",
-	"full disks", "failed commits", "refused links", "turns without memory" };
+	"full disks", "failed commits", "refused links", "turns without memory", "rollbacks" };
 
 #define START_MS 1790000000000ull
 #define NONE SIZE_MAX
@@ -17,7 +17,7 @@ const char *const fault_names[FAULT_COUNT] = { "lost", "duplicated", "reordered"
 struct sim_link { size_t a, b; uint32_t at_a, at_b; bool up; };         /* a dialled b */
 struct sim_event { uint64_t at, order; size_t node; enum event_kind kind; size_t link; uint8_t *frame; size_t len; enum err why; };
 struct sim_node {
-	struct node *node; struct store *store; struct store_disk *disk;
+	struct node *node; struct store *store; struct store_disk *disk, *snapshot;
 	struct node_identity identity; struct node_host host; uint8_t store_key[KEY_LEN];
 	struct effects *effects; uint8_t *allowed; size_t n_allowed; bool listening, side; uint32_t next_incoming; char address[40];
 	int64_t skew_ms;
@@ -408,6 +408,7 @@ void world_free(struct world *w)
 		node_close(w->nodes[i].node);
 		store_close(w->nodes[i].store);
 		store_disk_free(w->nodes[i].disk);
+		store_disk_free(w->nodes[i].snapshot);
 		effects_free(w->nodes[i].effects);
 		mem_free(w->nodes[i].allowed);
 	}
@@ -569,6 +570,29 @@ void world_crash(struct world *w, size_t node)
 	w->counts[FAULT_CRASH_AFTER_SYNC]++;
 	stop_node(w, node);
 	start_node(w, node);
+}
+
+/* The first call takes a snapshot of the machine, the second goes back to it.  known: what a node can notice (a restored backup, a
+ * copied home); else a live snapshot, which only fork proofs can mend. */
+bool world_rollback(struct world *w, size_t node, bool known)
+{
+	struct sim_node *s = &w->nodes[node];
+
+	if (s->snapshot == NULL) {
+		s->snapshot = store_disk_clone(s->disk);
+		assert(s->snapshot != NULL);
+		return false;
+	}
+	w->counts[FAULT_ROLLBACK]++;
+	note(w, "goes back to its snapshot", node, NULL, 0);
+	stop_node(w, node);
+	store_disk_free(s->disk);
+	s->disk = s->snapshot;
+	s->snapshot = NULL;
+	if (known)
+		rng_bytes(&w->rng, s->host.machine, 16);
+	start_node(w, node);
+	return true;
 }
 
 void world_partition(struct world *w, bool on)

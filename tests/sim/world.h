@@ -8,7 +8,7 @@
 #include "daemon/node/view.h"
 
 enum fault { FAULT_LOSS, FAULT_DUPLICATE, FAULT_REORDER, FAULT_PARTITION, FAULT_CRASH_BEFORE_SYNC, FAULT_CRASH_AFTER_SYNC, FAULT_FULL,
-	FAULT_FAILED_COMMIT, FAULT_REFUSED_LINK, FAULT_MEMORY, FAULT_COUNT };
+	FAULT_FAILED_COMMIT, FAULT_REFUSED_LINK, FAULT_MEMORY, FAULT_ROLLBACK, FAULT_COUNT };
 extern const char *const fault_names[FAULT_COUNT];
 
 struct world_options { size_t nodes; unsigned loss, duplicate, reorder; /* per thousand */ unsigned crash, oom; bool story; };
@@ -23,6 +23,7 @@ const uint8_t *world_reply_bin(struct world *, const char *key, size_t len);    
 struct slice world_reply_text(struct world *, const char *key);
 struct slice world_reply_message(struct world *);
 void world_crash(struct world *, size_t node);
+bool world_rollback(struct world *, size_t node, bool known);     /* true: it went back */
 void world_partition(struct world *, bool on);                  /* two halves, drawn by chance */
 void world_disk_limit(struct world *, size_t node, size_t bytes);
 void world_fail_commit(struct world *, size_t node);
