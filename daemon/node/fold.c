@@ -201,9 +201,7 @@ static enum err cache_write(struct node *n, struct space *s, uint32_t kind, cons
 	n->dirty = true;
 	if (doc == NULL)
 		return store_delete(n->txn, TABLE_DOC, SLICE(key, sizeof key));
-	if ((e = doc_encode(&b, doc)) == OK && b.len > STORE_VALUE_MAX)
-		node_log(n, LOG_WARNING, "a document has grown beyond %d bytes: its newest changes are kept but not shown", STORE_VALUE_MAX);
-	else if (e == OK)
+	if ((e = doc_encode(&b, doc)) == OK)            /* too big: see cache_open */
 		e = store_put(n->txn, TABLE_DOC, SLICE(key, sizeof key), b.len > CACHE_MAX ? SLICE(NULL, 0) : buf_slice(&b));
 	buf_free(&b);
 	return e;
