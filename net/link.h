@@ -41,6 +41,7 @@ void link_disconnect(struct link *, uint32_t link);                    /* no cal
 enum err link_send(struct link *, uint32_t link, struct slice frame);
 /* The CURVE client keys that may connect; replaces the set.  A connected one that is no longer in it is disconnected. */
 enum err link_allow(struct link *, const uint8_t (*keys)[KEY_LEN], size_t n);
+/* refused_handshakes: connections that ended without becoming a link, except for the key.  outgoing: those that are up. */
 struct link_info { uint64_t refused_handshakes, refused_keys, dropped_frames; uint32_t incoming, outgoing; };
 void link_info(const struct link *, struct link_info *);
 bool link_address_valid(const char *);                                  /* tcp://host:port, length, characters */

@@ -15,6 +15,13 @@
  * fill the memory by never ending one; and queues are counted in messages, not bytes.  Both are judged by what the kernel
  * says of the connection (TCP_INFO): see guard_pass and queue_full.
  *
+ * What makes libzmq 4.3.4 abort.  When a connection whose input it has stopped (a full receive queue) is reset by the peer, any PING that is
+ * still to be read, or its own heartbeat timer, runs into "Assertion failed: !_io_error".  So: ZMQ_RCVHWM is 0 (the guard
+ * above bounds the queue instead), heartbeats are off (sessions have their own).  And HANDSHAKE_FAILED_PROTOCOL must
+ * not be monitored: sending that event overwrites errno, and the engine takes a malformed frame for a full queue.
+ * And a peer may choose its own routing id: if that is the one that the ROUTER is about to invent (a 32-bit counter that
+ * begins anywhere), it aborts too, so each key may make only so many connections a second.
+ *
  * Reconnecting is the node's business.  ZMQ_RECONNECT_IVL -1 would say so, but then libzmq 4.3.4 ends the pipe at once and drops received
  * frames that nobody has read yet.  So the interval is an hour, and the socket is closed at the first sign of failure. */
 #include <arpa/inet.h>
@@ -49,16 +56,16 @@
 #define LINGER_MS       500
 #define TICK_MS         500
 #define SELF_TEST_MS    5000
-#define HEARTBEAT_MS    60000                   /* a safety net: sessions have their own, every 15 s */
-#define HEARTBEAT_TIMEOUT_MS 30000
 #define RECONNECT_MS    (3600 * 1000)           /* never: see above */
 #define HWM_SEND        1000
-#define HWM_RECEIVE     256
 #define QUEUE_BYTES     (2 * LIMIT_SESSION_CREDIT)      /* towards one peer */
+#define BACKLOG_BYTES   (64 * 1024 * 1024)      /* received while we were busy */
 #define PART_BYTES      (4 * LIMIT_FRAME)       /* received without a frame coming of it */
 #define GUARD_MS        50                      /* between two looks at the connections that receive much */
 #define SMALL_TALK      (64 * 1024)             /* between two looks: not much */
 #define BUDGET          64                      /* messages per socket and turn of the loop */
+#define RATE_MS         500                     /* between two connections with one key, on average */
+#define RATE_BURST      16
 #define STRANGERS       256                     /* connections that have not sent a frame yet */
 #define LISTENERS       8
 #define LOOKUPS         2                       /* names resolved at a time: they share uv's threads with net_check */
@@ -117,9 +124,10 @@ struct conn {                                   /* a connection, by descriptor *
 	ino_t inode;
 	uint64_t deadline;                      /* then it is ended, unless linked and not leaving */
 	uint64_t sent, acked;                   /* bytes handed to libzmq; known to have arrived */
-	uint64_t received, base;                /* at the last look; at the last one after which a frame came */
-	bool watched, delivered, strike;
+	uint64_t received, taken;               /* bytes at the last look; those that became frames */
+	bool watched, delivered, strike;        /* delivered: since the last look */
 };
+struct allowed { uint8_t key[KEY_LEN]; uint64_t next; };        /* next: when it has used up nothing of its rate */
 struct link {
 	uv_loop_t *loop;
 	struct link_events events;
@@ -133,14 +141,14 @@ struct link {
 	uv_timer_t timer;
 	bool closing, ticking, closed;          /* closed: the monitor told of a closed listener */
 	enum err self_test;                     /* OK: no answer yet */
-	uint8_t (*allowed)[KEY_LEN];
+	struct allowed *allowed;                /* [n_allowed], ascending */
 	size_t n_allowed;
 	size_t n_listen;
 	char listen[LISTENERS][LIMIT_ADDRESS_TEXT];
 	struct dial *dials[BUCKETS];
 	struct peer *by_route[BUCKETS], *by_number[BUCKETS], *gone;
 	size_t n_peers, n_dialing;
-	uint64_t n_ever;
+	uint64_t n_ever, n_linkless;            /* incoming links so far; connections that ended without one */
 	uint32_t next_number, next_monitor;
 	struct conn *conns;                     /* [n_conns] by descriptor */
 	size_t n_conns, n_strangers, n_leaving, max_fd;
@@ -277,10 +285,10 @@ static enum err harden(struct sock *s, const struct curve_pair *own)
 {
 	static const struct { int option, value; } table[] = {
 		{ ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS }, { ZMQ_CONNECT_TIMEOUT, CONNECT_MS }, { ZMQ_LINGER, 0 },
-		{ ZMQ_SNDHWM, HWM_SEND }, { ZMQ_RCVHWM, HWM_RECEIVE }, { ZMQ_BACKLOG, 1024 }, { ZMQ_IPV6, 1 },
+		{ ZMQ_SNDHWM, HWM_SEND }, { ZMQ_RCVHWM, 0 }, { ZMQ_BACKLOG, 1024 }, { ZMQ_IPV6, 1 },
 		{ ZMQ_TCP_KEEPALIVE, 1 }, { ZMQ_TCP_KEEPALIVE_IDLE, 60 }, { ZMQ_TCP_KEEPALIVE_INTVL, 20 },
-		{ ZMQ_TCP_KEEPALIVE_CNT, 3 }, { ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS },
-		{ ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS }, { ZMQ_RECONNECT_IVL, RECONNECT_MS }, { ZMQ_IMMEDIATE, 0 },
+		{ ZMQ_TCP_KEEPALIVE_CNT, 3 }, { ZMQ_HEARTBEAT_IVL, 0 },
+		{ ZMQ_RECONNECT_IVL, RECONNECT_MS }, { ZMQ_IMMEDIATE, 0 },
 	};
 	int64_t max = LIMIT_FRAME + CURVE_OVERHEAD;
 	int bad = zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &max, sizeof max);
@@ -352,9 +360,22 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp(a, b, KEY_LEN);
 }
 
-static bool is_allowed(const struct link *l, const uint8_t key[KEY_LEN])
+static struct allowed *is_allowed(const struct link *l, const uint8_t key[KEY_LEN])
 {
-	return l->n_allowed > 0 && bsearch(key, l->allowed, l->n_allowed, KEY_LEN, compare_keys) != NULL;
+	return l->n_allowed == 0 ? NULL : bsearch(key, l->allowed, l->n_allowed, sizeof *l->allowed, compare_keys);
+}
+
+/* A connection every RATE_MS, and RATE_BURST at once. */
+static bool within_rate(struct link *l, struct allowed *a)
+{
+	uint64_t now = uv_now(l->loop);
+
+	if (a->next < now)
+		a->next = now;
+	if (a->next > now + (RATE_BURST - 1) * RATE_MS)
+		return false;
+	a->next += RATE_MS;
+	return true;
 }
 
 static void to_hex(char out[HEX_LEN], const uint8_t key[KEY_LEN])
@@ -391,7 +412,9 @@ static bool zap_answer(struct sock *s)
 	struct link *l = s->link;
 	uint8_t id[256], key[KEY_LEN];
 	size_t id_len = 0, part = 0;
-	bool version = false, domain = false, curve = false, whole = false, more = true, good;
+	bool version = false, domain = false, curve = false, whole = false, more = true;
+	struct allowed *who = NULL;
+	const char *status = "400";             /* the client is told; 300: it is not, the connection ends */
 	char user[HEX_LEN];
 
 	for (; more; part++) {
@@ -421,16 +444,21 @@ static bool zap_answer(struct sock *s)
 		more = zmq_msg_more(&m);
 		zmq_msg_close(&m);
 	}
-	good = version && domain && curve && whole && part == 7 && is_allowed(l, key);
-	if (good)
-		to_hex(user, key);
-	else
+	if (version && domain && curve && whole && part == 7)
+		who = is_allowed(l, key);
+	if (who == NULL)
 		l->info.refused_keys++;
+	else if (!within_rate(l, who))
+		status = "300";
+	else {
+		status = "200";
+		to_hex(user, key);
+	}
 	zap_part(s, "1.0", 3, true);
 	zap_part(s, id, id_len, true);
-	zap_part(s, good ? "200" : "400", 3, true);
-	zap_part(s, good ? "OK" : "no", 2, true);
-	zap_part(s, user, good ? HEX_LEN : 0, true);
+	zap_part(s, status, 3, true);
+	zap_part(s, "", 0, true);
+	zap_part(s, user, *status == '2' ? HEX_LEN : 0, true);
 	zap_part(s, "", 0, false);
 	return true;
 }
@@ -479,6 +507,8 @@ static void conn_closed(struct link *l, int fd, const struct dial *said_by)
 		return;
 	conn_peer_gone(l, c);
 	conn_count(l, c, -1);
+	if (!c->linked && c->dial == NULL)
+		l->n_linkless++;
 	c->open = false;
 }
 
@@ -528,8 +558,10 @@ static struct conn *conn_add(struct link *l, int fd, struct dial *of)
 
 	if (c != NULL)
 		conn_closed(l, fd, c->dial);
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode))
-		return NULL;                            /* gone already */
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+		l->n_linkless += of == NULL;            /* gone already */
+		return NULL;
+	}
 	if ((size_t)fd >= l->n_conns) {
 		size_t n = (size_t)fd + 64;
 		struct conn *grown = mem_resize(l->conns, n, sizeof *grown);
@@ -559,7 +591,6 @@ static void drop_oldest_stranger(struct link *l)
 			&& (oldest < 0 || c->deadline < l->conns[oldest].deadline))
 			oldest = (int)fd;
 	}
-	l->info.refused_handshakes++;
 	conn_leave(l, oldest, 0);
 }
 
@@ -593,49 +624,53 @@ static bool queue_full(struct link *l, int fd)
 		return false;
 	if (conn_ask(fd, &now) && now.acked > c->acked)
 		c->acked = now.acked;
+	if (c->sent < c->acked)
+		c->sent = c->acked;             /* heartbeats and long headers were not counted */
 	return c->sent >= c->acked + QUEUE_BYTES;
 }
 
-/* Handed to libzmq.  To the byte: an excess would add up until the queue seems full for ever. */
+/* Handed to libzmq: never too much, or that would add up until the queue seems full for ever. */
 static void conn_sent(struct link *l, int fd, size_t len)
 {
 	struct conn *c = conn_of(l, fd);
 
-	len += 33;                              /* a CURVE MESSAGE command around it */
 	if (c != NULL)
-		c->sent += len + (len < 256 ? 2 : 9);
+		c->sent += 2 + 33 + len;        /* a short frame header, and a CURVE MESSAGE command around it */
 }
 
-static void conn_delivered(struct link *l, int fd)
+static void conn_delivered(struct link *l, int fd, size_t len)
 {
 	struct conn *c = conn_of(l, fd);
 
-	if (c != NULL)
-		c->delivered = true;
+	if (c == NULL)
+		return;
+	c->taken += 2 + 33 + len;
+	c->delivered = true;
 }
 
-/* Look at one connection that received something: true if that was much. */
-static bool guard_conn(struct link *l, int fd, bool backlog)
+/* Look at one connection that received something: true if that was much.  drained: no whole frame is waiting any more. */
+static bool guard_conn(struct link *l, int fd, bool drained)
 {
 	struct conn *c = &l->conns[fd];
-	uint64_t before = c->received, limit = backlog ? (uint64_t)HWM_RECEIVE * LIMIT_FRAME : PART_BYTES;
+	uint64_t before = c->received;
 	struct traffic now;
 
 	if (!conn_ask(fd, &now))
 		return false;
 	c->received = now.received;
-	if (c->delivered || c->received < c->base) {
-		c->base = c->received;
-		c->delivered = c->strike = false;
-	} else if (c->received - c->base > limit) {
-		if (c->strike) {
-			l->info.dropped_frames++;
-			conn_leave(l, fd, 0);
-		}
-		c->strike = true;               /* its frames may be waiting: once more, after a drain */
-		return true;
+	if ((drained && c->delivered) || c->taken > c->received)
+		c->taken = c->received;         /* with what is not counted: headers, commands */
+	c->delivered = false;
+	if (c->received - c->taken <= (drained ? PART_BYTES : BACKLOG_BYTES)) {
+		c->strike = false;
+		return c->received - before > SMALL_TALK;
 	}
-	return c->received - before > SMALL_TALK;
+	if (c->strike) {
+		l->info.dropped_frames++;
+		conn_leave(l, fd, 0);
+	}
+	c->strike = true;                       /* frames may have come just now: once more, after a drain */
+	return true;
 }
 
 /* Connections at rest are watched by epoll, once each; what arrives there leads here.  A connection on which much arrives stays under
@@ -654,7 +689,7 @@ static void guard_pass(struct link *l)
 
 		if (!c->open || c->watched)
 			continue;
-		if (guard_conn(l, (int)fd, c->dial != NULL ? c->dial->dealer->busy : l->router->busy))
+		if (guard_conn(l, (int)fd, !(c->dial != NULL ? c->dial->dealer : l->router)->busy))
 			again = true;
 		else
 			conn_watch(l, (int)fd);
@@ -775,10 +810,6 @@ static bool router_event(struct link *l)
 	case ZMQ_EVENT_CLOSED:
 		l->closed = true;
 		break;
-	case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-		l->info.refused_handshakes++;
-		break;
 	}
 	return true;
 }
@@ -821,7 +852,7 @@ static struct peer *peer_new(struct link *l, uint32_t route, int fd, const char 
 	c = conn_of(l, fd);
 	if (c != NULL && c->dial != NULL)
 		c = NULL;                       /* it is gone, and its descriptor an outgoing link's by now */
-	if (!from_hex(key, user) || !is_allowed(l, key) || (c != NULL && c->leaving))
+	if (!from_hex(key, user) || is_allowed(l, key) == NULL || (c != NULL && c->leaving))
 		goto refuse;
 	make_room(l, key);
 	if (l->n_peers >= LIMIT_PEERS || (p = mem_alloc(sizeof *p)) == NULL)
@@ -873,7 +904,7 @@ static void router_frame(struct link *l, zmq_msg_t *from, zmq_msg_t *body, bool 
 		goto drop;
 	if (p->denied || strlen(user) != HEX_LEN || memcmp(user, p->user, HEX_LEN) != 0)
 		goto drop;
-	conn_delivered(l, fd);
+	conn_delivered(l, fd, zmq_msg_size(body));
 	l->events.frame(l->events.arg, p->number, SLICE(zmq_msg_data(body), zmq_msg_size(body)));
 	return;
 drop:
@@ -975,7 +1006,7 @@ static enum err dial_start(struct dial *d)
 		return e;
 	if (set_key(d->dealer, ZMQ_CURVE_SERVERKEY, d->server) != 0)
 		return ERR_IO;
-	e = monitor_open(&d->monitor, d->dealer, ZMQ_EVENT_ALL, d, dealer_monitor_drain);
+	e = monitor_open(&d->monitor, d->dealer, ZMQ_EVENT_ALL & ~ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, d, dealer_monitor_drain);
 	if (e != OK)
 		return e;
 	d->state = CONNECTING;
@@ -1044,7 +1075,6 @@ static bool dealer_event(struct dial *d)
 	case ZMQ_EVENT_CLOSED:
 	case ZMQ_EVENT_DISCONNECTED:
 	case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
 		if (d->why == OK)
 			d->why = ERR_WAITING;
 		break;
@@ -1091,7 +1121,7 @@ static bool dealer_drain(struct sock *s)
 		dial_up(d);                     /* CURVE let it through, though the monitor's word may come later */
 		d = dial_by_number(l, number);
 		if (d != NULL && d->dealer == s) {
-			conn_delivered(l, d->fd);
+			conn_delivered(l, d->fd, zmq_msg_size(&m));
 			if (whole && zmq_msg_size(&m) <= LIMIT_FRAME)
 				l->events.frame(l->events.arg, number, SLICE(zmq_msg_data(&m), zmq_msg_size(&m)));
 			else
@@ -1348,8 +1378,8 @@ static enum err router_open(struct link *l, const struct curve_pair *own)
 		|| zmq_setsockopt(l->router->zmq, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN)) != 0
 		|| set_int(l->router, ZMQ_ROUTER_MANDATORY, 1) != 0)
 		return ERR_IO;
-	return monitor_open(&l->monitor, l->router, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED
-		| ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, l, router_monitor_drain);
+	return monitor_open(&l->monitor, l->router, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED, l,
+		router_monitor_drain);
 }
 
 enum err link_open(struct link **out, struct uv_loop_s *loop, const struct link_events *events, const struct curve_pair *own)
@@ -1498,7 +1528,7 @@ enum err link_self_test(struct link *l)
 	if (dial_by_number(l, SELF_TEST) != NULL)
 		dial_forget(dial_by_number(l, SELF_TEST), 0);
 	if (e == OK)
-		l->info.refused_keys--;         /* that was us */
+		l->info.refused_keys--, l->n_linkless--;        /* that was us */
 	unlisten(l);
 	crypto_wipe(&stranger, sizeof stranger);
 	return e;
@@ -1571,20 +1601,22 @@ enum err link_send(struct link *l, uint32_t number, struct slice frame)
 
 enum err link_allow(struct link *l, const uint8_t (*keys)[KEY_LEN], size_t n)
 {
-	uint8_t (*sorted)[KEY_LEN] = mem_array(n, KEY_LEN);
+	struct allowed *sorted = mem_array(n, sizeof *sorted), *old;
 
 	if (sorted == NULL)
 		return ERR_NOMEM;
-	if (n > 0) {
-		memcpy(sorted, keys, n * KEY_LEN);
-		qsort(sorted, n, KEY_LEN, compare_keys);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(sorted[i].key, keys[i], KEY_LEN);
+		old = is_allowed(l, keys[i]);
+		sorted[i].next = old != NULL ? old->next : 0;
 	}
+	qsort(sorted, n, sizeof *sorted, compare_keys);
 	mem_free(l->allowed);
 	l->allowed = sorted;
 	l->n_allowed = n;
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct peer *p = l->by_route[i]; p != NULL; p = p->by_route)
-			if (!is_allowed(l, p->key))
+			if (is_allowed(l, p->key) == NULL)
 				peer_drop(l, p);
 	return OK;
 }
@@ -1593,4 +1625,5 @@ void link_info(const struct link *l, struct link_info *out)
 {
 	*out = l->info;
 	out->incoming = (uint32_t)l->n_peers;
+	out->refused_handshakes = (int64_t)(l->n_linkless - l->info.refused_keys) > 0 ? l->n_linkless - l->info.refused_keys : 0;
 }

@@ -18,6 +18,7 @@
 
 #define CHECK(x) assert_true(x)
 #define WAIT_MS 15000
+#define RATE_BURST 16           /* as in net/link_zmq.c */
 
 /* One end: a link and what happened to it. */
 struct end {
@@ -178,10 +179,7 @@ static void *foe_run(void *arg)
 static void foe_start(struct foe *f, void (*act)(struct foe *), const char *address, const struct curve_pair *keys,
 	const uint8_t server[KEY_LEN])
 {
-	int listener = f->listener;
-
-	memset(f, 0, sizeof *f);
-	f->listener = listener;
+	*f = (struct foe){ .listener = f->listener, .goal = f->goal };
 	f->act = act;
 	f->port = (uint16_t)atoi(strrchr(address, ':') + 1);
 	f->keys = keys;
@@ -403,10 +401,10 @@ static void test_addresses(void **state)
 
 static void act_hello(struct foe *f)
 {
-	struct raw r;
+	struct raw r = { 0 };
 
 	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "");
-	if (f->ready && raw_message(&r, false, "hello", 5))
+	if (f->ready && raw_message(&r, 0, "hello", 5))
 		f->done++;
 	usleep(50000);
 	raw_close(&r);
@@ -430,12 +428,12 @@ static void test_raw_client(void **state)
 
 static void act_too_big(struct foe *f)
 {
-	struct raw r;
+	struct raw r = { 0 };
 	uint8_t *big = calloc(1, LIMIT_FRAME + 1);
 
 	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
-		&& raw_message(&r, false, "first", 5) && raw_message(&r, false, big, LIMIT_FRAME)
-		&& raw_message(&r, false, big, LIMIT_FRAME + 1);
+		&& raw_message(&r, 0, "first", 5) && raw_message(&r, 0, big, LIMIT_FRAME)
+		&& raw_message(&r, 0, big, LIMIT_FRAME + 1);
 	f->ended = raw_ended(&r);
 	raw_close(&r);
 	free(big);
@@ -466,7 +464,7 @@ static void act_garbage(struct foe *f)
 	static const char *const openings[] = { "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02", "\xff", "",
 		"\xff\0\0\0\0\0\0\0\1\x7f\1", "SSH-2.0-x\r\n" };
 	uint8_t noise[2000];
-	struct raw r;
+	struct raw r = { 0 };
 
 	f->ended = true;
 	for (int i = 0; i < 200; i++) {
@@ -493,7 +491,7 @@ static void act_announce(struct foe *f)
 
 	f->ended = true;
 	for (int i = 0; i < 4; i++) {
-		struct raw r;
+		struct raw r = { 0 };
 
 		if (!raw_connect(&r, f->port) || !raw_greet(&r, i % 2 == 0 ? "CURVE" : "NULL"))
 			f->ended = f->ended && i % 2 != 0;
@@ -548,11 +546,11 @@ static void test_announcement(void **state)
 static void act_endless(struct foe *f)
 {
 	uint8_t *part = calloc(1, 250 * 1024);
-	struct raw r;
+	struct raw r = { 0 };
 
 	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
-		&& raw_message(&r, false, "first", 5);
-	while (f->done < (uint64_t)2 << 30 && raw_message(&r, true, part, 250 * 1024))
+		&& raw_message(&r, 0, "first", 5);
+	while (f->done < (uint64_t)2 << 30 && raw_message(&r, 1, part, 250 * 1024))
 		f->done += 250 * 1024;
 	f->ended = raw_ended(&r);
 	raw_close(&r);
@@ -580,10 +578,10 @@ static void test_endless_message(void **state)
 static void act_endless_server(struct foe *f)
 {
 	uint8_t *part = calloc(1, 250 * 1024);
-	struct raw r;
+	struct raw r = { 0 };
 
-	f->ready = raw_serve(&r, f->listener, f->keys->public, f->keys->secret) && raw_message(&r, false, "first", 5);
-	while (f->ready && f->done < (uint64_t)2 << 30 && raw_message(&r, true, part, 250 * 1024))
+	f->ready = raw_serve(&r, f->listener, f->keys->public, f->keys->secret) && raw_message(&r, 0, "first", 5);
+	while (f->ready && f->done < (uint64_t)2 << 30 && raw_message(&r, 1, part, 250 * 1024))
 		f->done += 250 * 1024;
 	f->ended = raw_ended(&r);
 	raw_close(&r);
@@ -614,10 +612,10 @@ static void test_endless_server(void **state)
 /* A peer that takes no bytes: what waits for it is bounded in bytes, not only in frames. */
 static void act_deaf(struct foe *f)
 {
-	struct raw r;
+	struct raw r = { 0 };
 
 	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
-		&& raw_message(&r, false, "first", 5);
+		&& raw_message(&r, 0, "first", 5);
 	while (!__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE))
 		usleep(1000);
 	raw_close(&r);
@@ -684,21 +682,31 @@ static void test_queue_is_counted_to_the_byte(void **state)
 
 static void act_named(struct foe *f)
 {
-	struct raw r;
+	struct raw r = { 0 };
 
-	f->ready = raw_connect(&r, f->port)
-		&& raw_handshake(&r, f->server, f->keys->public, f->keys->secret, f->done == 0 ? "chosen" : "\1\2\3\4\5");
-	f->ready = f->ready && raw_message(&r, false, "hello", 5);
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "chosen");
+	f->ready = f->ready && raw_message(&r, 0, "hello", 5);
 	f->ended = raw_ended(&r);
 	raw_close(&r);
 }
 
 static void act_parts(struct foe *f)
 {
-	struct raw r;
+	struct raw r = { 0 };
 
 	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
-		&& raw_message(&r, true, "one", 3) && raw_message(&r, true, "two", 3) && raw_message(&r, false, "three", 5);
+		&& raw_message(&r, 1, "one", 3) && raw_message(&r, 1, "two", 3) && raw_message(&r, 0, "three", 5);
+	f->ended = raw_ended(&r);
+	raw_close(&r);
+}
+
+/* Not even a CURVE message. */
+static void act_malformed(struct foe *f)
+{
+	struct raw r = { 0 };
+
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "")
+		&& raw_frame(&r, 0, "\4PONG", 5);
 	f->ended = raw_ended(&r);
 	raw_close(&r);
 }
@@ -706,19 +714,19 @@ static void act_parts(struct foe *f)
 /* Routing ids of the peer's choosing and messages in parts are not ours: the connection ends. */
 static void test_foreign_manners(void **state)
 {
-	static void (*const acts[])(struct foe *) = { act_named, act_parts };
+	static void (*const acts[])(struct foe *) = { act_named, act_parts, act_malformed };
 	struct end a, b;
 	struct link_info info;
 
 	(void)state;
 	pair_up(&a, &b);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct foe f = { 0 };
 
 		foe_start(&f, acts[i], listening, &a.keys, b.keys.public);
 		CHECK(foe_finish(&f) && f.ready && f.ended);
 		link_info(b.link, &info);
-		CHECK(info.dropped_frames == i + 1 && info.incoming == 1);
+		CHECK(info.dropped_frames == (i < 2 ? i + 1 : 2) && info.incoming == 1);
 	}
 	CHECK(b.frames == 0 && b.ups == 1 && b.downs == 0 && a.downs == 0);
 	pair_close(&a, &b);
@@ -751,6 +759,235 @@ static void test_forged_error(void **state)
 	CHECK(RUN(a.downs == 1, WAIT_MS) && a.why == ERR_DENIED && a.ups == 0);
 	end_close(&a);
 	close(f.listener);
+}
+
+/* Everything a peer may say wrongly, with and without a valid key, before and after the handshake.  libzmq must neither
+ * abort nor let it through.  LINK_FUZZ: how often. */
+#define FUZZ_KEYS 64
+
+static void act_fuzz(struct foe *f)
+{
+	static const char *const mechanisms[] = { "CURVE", "NULL", "PLAIN", "GSSAPI", "", "curve", "ABCDEFGHIJKLMNOPQRST" };
+	static const struct { const char *text; size_t len; } properties[] = {
+#define P(x) { x, sizeof x - 1 }
+		P(""), P("\0"), P("\13Socket-Type\xff\xff\xff\xff" "DEALER"), P("\377Socket-Type"), P("\13Socket-Type\0\0\0\3PUB"),
+		P("\13Socket-Type\0\0\0\6ROUTER"), P("\13Socket-Type\0\0\0\0"), P("\13Socket-Type\0\0\0\7GARBAGE"),
+		P("\13Socket-Type\0\0\0\6DEALER\13Socket-Type\0\0\0\6DEALER"), P("\7User-Id\0\0\0\1x\13Socket-Type\0\0\0\6DEALER"),
+		P("\10Identity\0\0\0\0\13Socket-Type\0\0\0\3REQ"), P("\1x\x80\0\0\0"), P("\0\0\0\0\0"),
+	}, commands[] = {
+		P(""), P("\4PING"), P("\4PING\0\0"), P("\4PING\0\1"), P("\4PING\xff\xff" "0123456789abcdefgh"), P("\4PONG"),
+		P("\4PONGxxxxxxxxxxxxxxxxxxxxxxxx"), P("\11SUBSCRIBE"), P("\11SUBSCRIBEtopic"), P("\6CANCEL"), P("\4JOINgroup"),
+		P("\5LEAVE"), P("\5ERROR\3400"), P("\5READY"), P("\5HELLO"), P("\xff"), P("\0"), P("\7MESSAGE"),
+	};
+	uint64_t valid = 0;
+
+	for (; f->done < f->goal; f->done++) {
+		struct raw r = { .garble = randombytes_uniform(5), .changes = 1 + randombytes_uniform(4) };
+		struct curve_pair stranger = f->keys[f->done % FUZZ_KEYS];
+		size_t p = randombytes_uniform(60), c = randombytes_uniform(sizeof commands / sizeof *commands);
+
+		r.hasty = r.garble == 1 || r.garble == 2 || f->done % 16 == 0;  /* no answer may come */
+		if (!raw_connect(&r, f->port)) {
+			raw_close(&r);
+			break;
+		}
+		if (p < sizeof properties / sizeof *properties) {
+			r.properties = properties[p].text;
+			r.properties_len = properties[p].len;
+		}
+		if (f->done % 16 == 0) {
+			if (raw_greet(&r, mechanisms[f->done / 16 % 7]) && f->done % 32 == 0)
+				raw_frame(&r, 4, commands[c].text, commands[c].len);
+		} else if (f->done % 16 == 1) {
+			crypto_box_keypair(stranger.public, stranger.secret);
+			if (raw_handshake(&r, f->server, stranger.public, stranger.secret, ""))
+				f->ended = true;                /* a stranger was let in */
+		} else if (raw_handshake(&r, f->server, stranger.public, stranger.secret, "")) {
+			valid++;
+			for (unsigned i = randombytes_uniform(4); i > 0; i--) {
+				c = randombytes_uniform(sizeof commands / sizeof *commands);
+				switch (randombytes_uniform(4)) {
+				case 0: raw_message(&r, 2, commands[c].text, commands[c].len); break;
+				case 1: raw_frame(&r, 4, commands[c].text, commands[c].len); break;
+				case 2: raw_message(&r, (uint8_t)randombytes_random(), commands[c].text, commands[c].len); break;
+				case 3: raw_frame(&r, (uint8_t)randombytes_random(), commands[c].text, commands[c].len); break;
+				}
+			}
+		}
+		raw_close(&r);
+	}
+	f->ready = valid > 0;
+}
+
+static void test_fuzz(void **state)
+{
+	const char *times = getenv("LINK_FUZZ");
+	struct end a, b;
+	struct foe f = { .goal = times != NULL ? strtoull(times, NULL, 10) : 80 };
+	struct curve_pair owners[FUZZ_KEYS];
+	uint8_t keys[FUZZ_KEYS + 1][KEY_LEN];
+
+	(void)state;
+	pair_up(&a, &b);
+	for (size_t i = 0; i < FUZZ_KEYS; i++) {
+		keys_make(&owners[i]);
+		memcpy(keys[i], owners[i].public, KEY_LEN);
+	}
+	memcpy(keys[FUZZ_KEYS], a.keys.public, KEY_LEN);
+	CHECK(link_allow(b.link, (const uint8_t (*)[KEY_LEN])keys, FUZZ_KEYS + 1) == OK);
+	foe_start(&f, act_fuzz, listening, owners, b.keys.public);
+	CHECK(RUN(__atomic_load_n(&f.finished, __ATOMIC_ACQUIRE), 100000 + f.goal * 200));
+	pthread_join(f.thread, NULL);
+	CHECK(f.done == f.goal && f.ready && !f.ended);
+	b.frames = 0;
+	CHECK(link_send(a.link, 7, SLICE("still here", 10)) == OK);
+	CHECK(RUN(b.frames > 0, WAIT_MS));
+	pair_close(&a, &b);
+}
+
+/* The same from a server that we dial. */
+static void act_fuzz_server(struct foe *f)
+{
+	static const struct { const char *text; size_t len; } commands[] = {
+		P(""), P("\4PING"), P("\4PING\0\1abc"), P("\4PONG"), P("\11SUBSCRIBEx"), P("\5ERROR\3400"), P("\5READY"), P("\xff"),
+		P("\7MESSAGE"), P("\7WELCOME"),
+	};
+
+	for (; f->done < f->goal; f->done++) {
+		struct raw r = { .garble = randombytes_uniform(5), .changes = 1 + randombytes_uniform(3) };
+
+		r.hasty = r.garble == 1 || r.garble == 2;       /* no answer may come */
+
+		if (raw_serve(&r, f->listener, f->keys->public, f->keys->secret))
+			for (unsigned i = randombytes_uniform(5); i > 0; i--) {
+				size_t c = randombytes_uniform(sizeof commands / sizeof *commands);
+				if (randombytes_uniform(2) != 0)
+					raw_message(&r, (uint8_t)randombytes_uniform(4), commands[c].text, commands[c].len);
+				else
+					raw_frame(&r, (uint8_t)randombytes_uniform(8), commands[c].text, commands[c].len);
+			}
+		raw_close(&r);
+	}
+}
+
+static void test_fuzz_server(void **state)
+{
+	const char *times = getenv("LINK_FUZZ");
+	struct foe f = { .goal = times != NULL ? strtoull(times, NULL, 10) : 40 };
+	struct curve_pair server;
+	struct end a;
+	char address[64];
+	unsigned dials = 0;
+
+	(void)state;
+	end_open(&a);
+	keys_make(&server);
+	foe_listen(&f, address);
+	foe_start(&f, act_fuzz_server, address, &server, NULL);
+	while (!__atomic_load_n(&f.finished, __ATOMIC_ACQUIRE)) {
+		CHECK(link_connect(a.link, 3, address, server.public, &a.keys) == OK);
+		CHECK(RUN(a.downs > dials || __atomic_load_n(&f.finished, __ATOMIC_ACQUIRE), WAIT_MS));
+		link_disconnect(a.link, 3);
+		dials = a.downs;
+	}
+	pthread_join(f.thread, NULL);
+	CHECK(f.done == f.goal && a.ups > 0);
+	end_close(&a);
+	close(f.listener);
+}
+
+/* Many small frames and PINGs, and a reset while the loop is behind: libzmq aborts if it had stopped reading. */
+static void act_pings(struct foe *f)
+{
+	struct linger reset = { .l_onoff = 1 };
+
+	for (; f->done < f->goal; f->done++) {
+		struct raw r = { .cork = malloc(2 << 20) };
+
+		f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "");
+		r.corked = true;
+		for (int i = 0; i < 20000; i++) {
+			raw_message(&r, 0, "x", 1);
+			if (i % 10 == 0)
+				raw_message(&r, 2, "\4PING\0\0abc", 10);
+		}
+		send(r.fd, r.cork, r.cork_len, MSG_NOSIGNAL);
+		usleep(500 * (unsigned)(f->done % 8));
+		setsockopt(r.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		raw_close(&r);
+		free(r.cork);
+	}
+}
+
+static void test_pings(void **state)
+{
+	struct end a, b;
+	struct foe f = { .goal = RATE_BURST - 1 };
+
+	(void)state;
+	pair_up(&a, &b);
+	foe_start(&f, act_pings, listening, &a.keys, b.keys.public);
+	while (!__atomic_load_n(&f.finished, __ATOMIC_ACQUIRE)) {
+		uv_run(&loop, UV_RUN_ONCE);
+		usleep(1500);
+	}
+	CHECK(foe_finish(&f) && f.ready);
+	b.frames = 0;
+	CHECK(link_send(a.link, 7, SLICE("x", 1)) == OK || a.downs == 1);       /* the oldest of its key: it may have had to go */
+	pair_close(&a, &b);
+}
+
+/* Two connections with one chosen name: the ROUTER never reads the second. */
+static void act_twins(struct foe *f)
+{
+	uint8_t *part = calloc(1, 250 * 1024);
+	struct raw one = { 0 }, two = { 0 };
+
+	f->ready = raw_connect(&one, f->port) && raw_handshake(&one, f->server, f->keys->public, f->keys->secret, "twin")
+		&& raw_connect(&two, f->port) && raw_handshake(&two, f->server, f->keys->public, f->keys->secret, "twin");
+	while (f->done < (uint64_t)2 << 30 && raw_message(&two, 0, part, 250 * 1024))
+		f->done += 250 * 1024;
+	f->ended = raw_ended(&two);
+	raw_close(&one);
+	raw_close(&two);
+	free(part);
+}
+
+static void test_twins(void **state)
+{
+	struct end a, b;
+	struct foe f = { 0 };
+
+	(void)state;
+	pair_up(&a, &b);
+	foe_start(&f, act_twins, listening, &a.keys, b.keys.public);
+	CHECK(foe_finish(&f) && f.ready && f.ended);
+	CHECK(f.done < (uint64_t)512 << 20);
+	CHECK(b.ups == 1 && b.frames == 0 && a.downs == 0);
+	pair_close(&a, &b);
+}
+
+/* One key cannot connect without end: then its connections end without a word, and it is told to wait. */
+static void test_rate(void **state)
+{
+	struct end a, b;
+
+	(void)state;
+	pair_up(&a, &b);
+	for (uint32_t i = 1; i < RATE_BURST; i++) {
+		CHECK(link_connect(a.link, 100, listening, b.keys.public, &a.keys) == OK);
+		CHECK(RUN(a.ups == 1 + i, WAIT_MS));
+		link_disconnect(a.link, 100);
+	}
+	CHECK(link_connect(a.link, 100, listening, b.keys.public, &a.keys) == OK);
+	if (RUN(a.ups == 1 + RATE_BURST || a.downs > 0, WAIT_MS) && a.downs == 0) {
+		link_disconnect(a.link, 100);   /* half a second had passed */
+		CHECK(link_connect(a.link, 100, listening, b.keys.public, &a.keys) == OK);
+		CHECK(RUN(a.downs > 0, 8000));  /* sooner than a silent connection is ended */
+	}
+	CHECK(a.downs == 1 && a.down == 100 && a.why == ERR_WAITING);
+	CHECK(link_send(a.link, 7, SLICE("x", 1)) == OK && RUN(b.frames == 1, WAIT_MS));
+	pair_close(&a, &b);
 }
 
 /* ---- the set of allowed keys ---- */
@@ -1010,7 +1247,7 @@ static void test_crowd(void **state)
 	end_allow(&b, &a);
 	port = (uint16_t)atoi(strrchr(end_listen(&b), ':') + 1);
 	for (int i = 0; i < 400; i++) {
-		struct raw r;
+		struct raw r = { 0 };
 		CHECK(raw_connect(&r, port));
 		fds[i] = r.fd;
 		uv_run(&loop, UV_RUN_NOWAIT);
@@ -1075,16 +1312,18 @@ static void test_no_memory(void **state)
 	pair_close(&a, &b);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_both_ways_in_order), T(test_stranger), T(test_wrong_server_key), T(test_nobody_there), T(test_self_test),
 		T(test_taken_port), T(test_addresses), T(test_raw_client), T(test_too_big), T(test_garbage),
 		T(test_announcement), T(test_endless_message), T(test_endless_server), T(test_deaf_peer),
-		T(test_queue_is_counted_to_the_byte), T(test_foreign_manners), T(test_forged_error), T(test_allow_changes),
+		T(test_queue_is_counted_to_the_byte), T(test_foreign_manners), T(test_forged_error), T(test_fuzz), T(test_fuzz_server), T(test_pings), T(test_twins), T(test_rate), T(test_allow_changes),
 		T(test_links_per_key), T(test_disconnect_dialled), T(test_disconnect_accepted), T(test_close_flushes),
 		T(test_callbacks_may_hang_up), T(test_names), T(test_many), T(test_idle), T(test_crowd), T(test_no_memory),
 	};
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
