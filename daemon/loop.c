@@ -580,6 +580,7 @@ static enum err open_node(struct loop *l, char why[LOOP_WHY])
 	uint8_t random[32];
 	enum err e;
 
+	host.compare_ms = l->conf->sync_minutes * 60000ull;
 	if (l->conf->listen_given || host.port == 0)
 		host.port = l->conf->port;
 	if ((e = store_info(l->store, &info)) != OK)

@@ -336,7 +336,7 @@ static const char *const refusals[] = {
 	[JOIN_CLOSED] = "This invite was withdrawn. Ask for a new one.",
 	[JOIN_UNKNOWN] = "The organization does not know this invite (yet). Ask whoever made it.",
 	[JOIN_WRONG] = "The organization refused the request: its signature does not fit.",
-	[JOIN_REMOVED] = "You were removed from this organization. Ask an Owner for a new invite.",
+	[JOIN_REMOVED] = "The organization does not admit this device: it, or whoever invited you, may have been removed. Ask an Owner.",
 };
 
 static struct waiter *join_waiter(struct node *n, const struct id32 *space)
@@ -531,7 +531,12 @@ enum err join_command(struct node *n, const struct command *c, uint64_t token)
 		e = reply_send(n, token, NULL, ERR_USAGE, "This code was made by a newer cairn. Upgrade, or ask for a code of this version.", NULL, NULL);
 		goto out;
 	}
-	if (e != OK || parsed.n_doors == 0) {
+	if (e == OK && parsed.n_doors == 0) {
+		e = reply_send(n, token, NULL, ERR_USAGE, "This code names no address. Ask for one made with cairn org invite --address tcp://HOST:PORT.",
+			NULL, NULL);
+		goto out;
+	}
+	if (e != OK) {
 		e = reply_send(n, token, NULL, ERR_USAGE, "This is not a whole invite code: check that nothing was lost or changed when copying it.",
 			NULL, NULL);
 		goto out;

@@ -24,6 +24,7 @@ struct node_identity {
 struct node_host {
 	uint8_t machine[16];            /* hash of the machine id and the data file's inode: another one opens a new incarnation */
 	uint16_t port;                  /* wanted; 0: 7411, else any free one */
+	uint64_t compare_ms;            /* anti-entropy; 0: 60 minutes */
 	const char *agent;              /* "cairnd 0.1.0" */
 };
 

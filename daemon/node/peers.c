@@ -613,6 +613,11 @@ static void count_links(const struct node *n, size_t *dialing, size_t *outgoing)
 	}
 }
 
+static uint64_t compare_every(const struct node *n)
+{
+	return n->host.compare_ms != 0 ? n->host.compare_ms : ANTI_ENTROPY_MS;
+}
+
 enum err peers_time(struct node *n)
 {
 	size_t dialing, outgoing;
@@ -648,12 +653,12 @@ enum err peers_time(struct node *n)
 		dialing++;
 	}
 	if (n->compare_at == 0)
-		n->compare_at = n->mono_ms + ANTI_ENTROPY_MS;
+		n->compare_at = n->mono_ms + compare_every(n);
 	if (n->compare_at <= n->mono_ms) {
 		uint8_t jitter[2];
 
 		node_random(n, jitter, 2);
-		n->compare_at = n->mono_ms + ANTI_ENTROPY_MS - 300000 + (uint64_t)get_u16(jitter) * 9;
+		n->compare_at = n->mono_ms + compare_every(n) / 65536 * (60000 + get_u16(jitter) / 6);
 		for (size_t i = 0; i < n->n_peers; i++)
 			if (n->peers[i].session != NULL)
 				session_compare(n->peers[i].session, out_to(n, n->peers[i].link), NULL, n->mono_ms);

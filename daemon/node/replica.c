@@ -1392,13 +1392,25 @@ static enum err data_take_statement(void *arg, const struct id32 *peer, const st
 	return e;
 }
 
+/* Is this a device behind whose door we knocked to join this space?  Others need not know that we do. */
+static bool is_door(struct node *n, const struct space *s, const struct id32 *device)
+{
+	const struct peer *p = peer_find(n, device);
+
+	for (size_t i = 0; p != NULL && i < n->n_joins; i++)
+		for (size_t k = 0; id32_equal(&n->joins[i].space, &s->id) && k < n->joins[i].n_doors; k++)
+			if (memcmp(n->joins[i].doors[k].curve, p->curve, KEY_LEN) == 0)
+				return true;
+	return false;
+}
+
 /* Lanes (protocol §8): active members' devices and relays: all; removed and Pending ones: authority only. */
 static bool lane_full(struct node *n, const struct id32 *peer, const struct id32 *space)
 {
 	struct space *s = space_find(n, space);
 	const struct state *state = s == NULL ? NULL : space_state(s);
 
-	if (s != NULL && s->joining)
+	if (s != NULL && s->joining && is_door(n, s, peer))
 		return true;                            /* the inviter, until we know more */
 	return state != NULL && state_device_active(state, peer);
 }
@@ -1439,7 +1451,7 @@ static size_t data_common(void *arg, const struct id32 *peer, struct id32 *space
 		struct space *s = &n->spaces[i];
 		const struct state *state = space_state(s);
 
-		if ((state != NULL && state_device(state, peer) != NULL) || (s->joining && !s->is_self))
+		if ((state != NULL && state_device(state, peer) != NULL) || (s->joining && is_door(n, s, peer)))
 			spaces[count++] = s->id;
 	}
 	qsort(spaces, count, sizeof *spaces, by_id);

@@ -45,7 +45,7 @@ static bool space_equal(struct node *n, const struct session_space *is, const st
 
 	if (s == NULL)
 		return true;
-	if (!is->in_sync || is->peer_pending || is->since_ms < w->started_wall || replica_roots(n, s, &own) != OK)
+	if (!is->in_sync || is->peer_pending || is->since_ms <= w->started_wall || replica_roots(n, s, &own) != OK)
 		return false;
 	return !own.pending && id32_equal(&own.authority, &is->authority) && id32_equal(&own.data, &is->data);
 }
