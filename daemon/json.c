@@ -1,10 +1,11 @@
 #include "daemon/json.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/id.h"
 #include "base/mem.h"
-#include "base/mp.h"
 
 /* ---- building ---------------------------------------------------------------------------------------------------------- */
 void json_put(json_t **object, const char *key, json_t *value)
@@ -13,7 +14,7 @@ void json_put(json_t **object, const char *key, json_t *value)
 		json_decref(value);
 		return;
 	}
-	if (json_object_set_new(*object, key, value) != 0) {
+	if (json_object_set_new_nocheck(*object, key, value) != 0) {
 		json_decref(*object);
 		*object = NULL;
 	}
@@ -51,7 +52,7 @@ static json_t *id_text(const void *id, size_t len)
 {
 	char text[ID_TEXT_MAX];
 
-	return json_string(id_format(text, id, len, 0));
+	return json_string_nocheck(id_format(text, id, len, 0));
 }
 
 json_t *json_of_id16(const struct id16 *id)
@@ -81,20 +82,17 @@ json_t *json_of_number(struct number n)
 	return n.set ? json_of_decimal(n.value) : json_null();
 }
 
-/* The table's own formatting knows the calendar; a field that is of no document lends it. */
 json_t *json_of_time(uint64_t ms)
 {
-	static const struct field_spec field = { .name = "time", .value = VALUE_TIME };
-	struct buf encoded = {0}, text = {0};
-	json_t *value;
+	const time_t seconds = (time_t)(ms / 1000);
+	char text[80];
+	struct tm tm;
 
-	if (ms == 0)
+	if (ms == 0 || gmtime_r(&seconds, &tm) == NULL)
 		return json_null();
-	mp_put_uint(&encoded, ms - ms % 1000);
-	value = value_format(&text, &field, buf_slice(&encoded)) == OK ? json_of_text(buf_slice(&text)) : NULL;
-	buf_free(&encoded);
-	buf_free(&text);
-	return value;
+	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		tm.tm_sec);
+	return json_string_nocheck(text);
 }
 
 /* ---- fields ---------------------------------------------------------------------------------------------------------------- */
@@ -136,6 +134,11 @@ json_t *json_of_field(const struct field_spec *f, struct slice encoded)
 		return json_of_time((uint64_t)v.number);
 	case VALUE_TEXT:
 		return json_of_text_or_null(v.bytes);
+	case VALUE_ENUM:
+		return json_string_nocheck(f->names->names[v.number]);
+	case VALUE_ID16:
+	case VALUE_ID32:
+		return id_text(v.bytes.data, v.bytes.len);
 	default:
 		value = value_format(&text, f, encoded) == OK ? json_of_text(buf_slice(&text)) : NULL;
 		buf_free(&text);
@@ -213,12 +216,40 @@ static bool listed(const char *const *names, const char *name)
 	return false;
 }
 
+bool json_wanted(const char *wanted, const char *key)
+{
+	const size_t len = strlen(key);
+
+	for (const char *at = wanted; at != NULL; at = strchr(at, ',')) {
+		at += at != wanted;
+		if (strncmp(at, key, len) == 0 && (at[len] == ',' || at[len] == '\0'))
+			return true;
+	}
+	return wanted == NULL;
+}
+
+uint64_t json_fields(const struct kind_spec *kind, const char *const *skip, const char *wanted)
+{
+	uint64_t fields = 0;
+
+	assert(kind->n <= 64);
+	for (size_t i = 0; i < kind->n; i++)
+		if (!listed(skip, kind->fields[i].name) && json_wanted(wanted, kind->fields[i].name))
+			fields |= UINT64_C(1) << i;
+	return fields;
+}
+
 void json_put_fields(json_t **object, const struct kind_spec *kind, const struct doc *doc, const char *const *skip)
+{
+	json_put_chosen(object, kind, doc, json_fields(kind, skip, NULL));
+}
+
+void json_put_chosen(json_t **object, const struct kind_spec *kind, const struct doc *doc, uint64_t fields)
 {
 	for (size_t i = 0; i < kind->n; i++) {
 		const struct field_spec *f = &kind->fields[i];
 
-		if (listed(skip, f->name))
+		if ((fields >> i & 1) == 0)
 			continue;
 		switch (f->field) {
 		case FIELD_SET:

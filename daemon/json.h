@@ -2,7 +2,7 @@
  * org/model.h, decimals as numbers, dates YYYY-MM-DD, times ISO 8601 UTC, ids base32, every key printed, null when unset.
  *
  * Building: json_put and json_add take the reference of the value; the first failure frees the whole and leaves NULL, which
- * request answers tell as "out of memory".  Check nothing in between. */
+ * request answers tell as "out of memory".  Check nothing in between.  Keys are ours: ASCII. */
 #ifndef DAEMON_JSON_H
 #define DAEMON_JSON_H
 #include <jansson.h>
@@ -24,8 +24,13 @@ json_t *json_of_number(struct number);
 json_t *json_of_time(uint64_t ms);                      /* "2026-03-31T10:20:30Z"; 0: null */
 /* A stored register; unset: the table's default, else null. */
 json_t *json_of_field(const struct field_spec *, struct slice encoded);
-/* Every field of a kind but those in skip (NULL-terminated; may be NULL).  Maps: arrays of objects with id, by position or time. */
-void json_put_fields(json_t **object, const struct kind_spec *, const struct doc *, const char *const *skip);
+/* Is this key asked for?  wanted: "id,title" (?fields=); NULL: everything is. */
+bool json_wanted(const char *wanted, const char *key);
+/* The fields of a kind that are to be printed: bit i stands for fields[i].  Not those in skip (NULL-terminated; may be NULL). */
+uint64_t json_fields(const struct kind_spec *, const char *const *skip, const char *wanted);
+/* Maps: arrays of objects with id, by position or time. */
+void json_put_chosen(json_t **object, const struct kind_spec *, const struct doc *, uint64_t fields);
+void json_put_fields(json_t **object, const struct kind_spec *, const struct doc *, const char *const *skip);   /* all but those */
 /* JSON from a client as the text that value_parse() reads: strings as they are, numbers, true, false, null as "", arrays of those
  * joined by ", ".  False: an object, or an array in an array. */
 bool json_to_text(struct buf *, const json_t *);

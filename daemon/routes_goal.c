@@ -80,25 +80,43 @@ static json_t *goal_links_json(struct read *q, const struct links *l, const stru
 }
 
 /* ---- goals --------------------------------------------------------------------------------------------------------------------- */
-static json_t *goal_json(struct read *q, const struct links *l, const struct id16 *id, const struct doc *doc)
+/* What is printed of each: fields: the document's own. */
+struct shape { uint64_t fields; bool percent, done, total, links, updated; };
+
+static struct shape shape_of(const char *wanted)
 {
-	static const char *const skip[] = { "deleted", "tasks", "milestones", NULL };
+	static const char *const skip[] = { "deleted", "tasks", "milestones", "progressPercent", NULL };
+
+	return (struct shape){ json_fields(model_kind(KIND_GOAL), skip, wanted), json_wanted(wanted, "progressPercent"),
+		json_wanted(wanted, "completedTaskCount"), json_wanted(wanted, "totalTaskCount"), json_wanted(wanted, "links"),
+		json_wanted(wanted, "updatedAt") };
+}
+
+static json_t *goal_json(struct read *q, const struct shape *shape, const struct links *l, const struct id16 *id, const struct doc *doc)
+{
 	struct goal goal;
 	json_t *o = json_object();
 
-	goal_read(&goal, id, doc);
-	json_put_fields(&o, model_kind(KIND_GOAL), doc, skip);
+	if (shape->percent || shape->done || shape->total)
+		goal_read(&goal, id, doc);
+	json_put_chosen(&o, model_kind(KIND_GOAL), doc, shape->fields);
 	json_put(&o, "id", json_of_id16(id));
-	json_put(&o, "progressPercent", json_of_number(goal.percent));
-	json_put(&o, "completedTaskCount", json_of_uint(goal.tasks_done));
-	json_put(&o, "totalTaskCount", json_of_uint(goal.tasks_total));
-	json_put(&o, "links", goal_links_json(q, l, id));
-	json_put(&o, "updatedAt", json_of_time(hlc_ms(doc_last(doc).hlc)));
+	if (shape->percent)
+		json_put(&o, "progressPercent", json_of_number(goal.percent));
+	if (shape->done)
+		json_put(&o, "completedTaskCount", json_of_uint(goal.tasks_done));
+	if (shape->total)
+		json_put(&o, "totalTaskCount", json_of_uint(goal.tasks_total));
+	if (shape->links)
+		json_put(&o, "links", goal_links_json(q, l, id));
+	if (shape->updated)
+		json_put(&o, "updatedAt", json_of_time(hlc_ms(doc_last(doc).hlc)));
 	return o;
 }
 
 json_t *goal_read_json(struct read *q, const struct id16 *id)
 {
+	const struct shape shape = shape_of(NULL);
 	struct links l = { .n = 0 };
 	const struct doc *doc;
 	json_t *o;
@@ -110,12 +128,12 @@ json_t *goal_read_json(struct read *q, const struct id16 *id)
 	}
 	if (l.n > 0)
 		qsort(l.list, l.n, sizeof *l.list, by_goal);
-	o = goal_json(q, &l, id, doc);
+	o = goal_json(q, &shape, &l, id, doc);
 	mem_free(l.list);
 	return o;
 }
 
-struct goals { struct read *q; const struct links *l; json_t *list; };
+struct goals { struct read *q; struct shape shape; const struct links *l; json_t *list; };
 
 static enum err add_goal(void *arg, const struct id16 *id, const struct doc *doc)
 {
@@ -123,20 +141,21 @@ static enum err add_goal(void *arg, const struct id16 *id, const struct doc *doc
 
 	if (view_flag(doc, KIND_GOAL, GOAL_DELETED))
 		return OK;
-	json_add(&g->list, goal_json(g->q, g->l, id, doc));
+	json_add(&g->list, goal_json(g->q, &g->shape, g->l, id, doc));
 	return g->list == NULL ? ERR_NOMEM : OK;
 }
 
 void goals_list(struct request *r)
 {
 	struct links l = { .n = 0 };
-	struct goals g;
+	struct goals g = { .shape = shape_of(request_query(r, "fields")), .l = &l };
 	struct read q;
 	enum err e;
 
-	if (!read_begin(&q, r) || !links_read(&q, &l))
+	if (!read_begin(&q, r) || (g.shape.links && !links_read(&q, &l)))
 		return;
-	g = (struct goals){ &q, &l, json_array() };
+	g.q = &q;
+	g.list = json_array();
 	e = view_documents(q.v, view_self_space(q.v), KIND_GOAL, add_goal, &g);
 	mem_free(l.list);
 	if (e == OK)

@@ -6,32 +6,55 @@
 #include "daemon/routes.h"
 
 /* ---- objects ------------------------------------------------------------------------------------------------------------------ */
-static json_t *object(struct read *q, const struct id16 *id, const struct doc *doc, struct number progress, bool known, unsigned contributors)
+/* An objective to print, and what is known of its progress. */
+struct line { struct id16 id; const struct doc *doc; struct number progress; unsigned contributors; bool known; };
+
+/* What is printed of each: fields: the document's own. */
+struct shape { uint64_t fields; bool team, progress, contributors, org, created, updated; };
+
+static struct shape shape_of(const char *wanted)
 {
 	static const char *const skip[] = { "deleted", NULL };
+
+	return (struct shape){ json_fields(model_kind(KIND_OBJECTIVE), skip, wanted), json_wanted(wanted, "teamId"),
+		json_wanted(wanted, "progressPercent"), json_wanted(wanted, "contributorCount"), json_wanted(wanted, "organizationId"),
+		json_wanted(wanted, "createdAt"), json_wanted(wanted, "updatedAt") };
+}
+
+static json_t *object(struct read *q, const struct shape *shape, const struct line *line)
+{
 	struct id16 team;
-	bool scoped = state_scope(q->state, id, &team);
 	json_t *o = json_object();
 
-	json_put_fields(&o, model_kind(KIND_OBJECTIVE), doc, skip);
-	json_put(&o, "id", json_of_id16(id));
-	json_put(&o, "teamId", json_of_id16(scoped ? &team : NULL));
-	json_put(&o, "progressPercent", json_of_number(progress));
-	json_put(&o, "contributorCount", known ? json_of_uint(contributors) : json_null());
-	json_put(&o, "organizationId", json_of_id32(&q->org));
-	json_put(&o, "createdAt", json_of_time(view_created_ms(q->v, &q->org, id)));
-	json_put(&o, "updatedAt", json_of_time(hlc_ms(doc_last(doc).hlc)));
+	json_put_chosen(&o, model_kind(KIND_OBJECTIVE), line->doc, shape->fields);
+	json_put(&o, "id", json_of_id16(&line->id));
+	if (shape->team)
+		json_put(&o, "teamId", json_of_id16(state_scope(q->state, &line->id, &team) ? &team : NULL));
+	if (shape->progress)
+		json_put(&o, "progressPercent", json_of_number(line->progress));
+	if (shape->contributors)
+		json_put(&o, "contributorCount", line->known ? json_of_uint(line->contributors) : json_null());
+	if (shape->org)
+		json_put(&o, "organizationId", json_of_id32(&q->org));
+	if (shape->created)
+		json_put(&o, "createdAt", json_of_time(view_created_ms(q->v, &q->org, &line->id)));
+	if (shape->updated)
+		json_put(&o, "updatedAt", json_of_time(hlc_ms(doc_last(line->doc).hlc)));
 	return o;
 }
 
 json_t *objective_read_json(struct read *q, const struct id16 *id)
 {
 	struct view_progress *p = request_alloc(q->r, sizeof *p);
-	const struct doc *doc;
+	const struct shape shape = shape_of(NULL);
+	struct line line = { .id = *id };
 
-	if (p == NULL || view_document(q->v, &q->org, KIND_OBJECTIVE, id, &doc) != OK || view_progress(q->v, &q->org, id, p) != OK)
+	if (p == NULL || view_document(q->v, &q->org, KIND_OBJECTIVE, id, &line.doc) != OK || view_progress(q->v, &q->org, id, p) != OK)
 		return NULL;
-	return object(q, id, doc, p->body.progress, p->has_result && !p->body.suppressed, p->body.contributors);
+	line.progress = p->body.progress;
+	line.contributors = p->body.contributors;
+	line.known = p->has_result && !p->body.suppressed;
+	return object(q, &shape, &line);
 }
 
 struct slice title_of(struct read *q, const struct id16 *objective)
@@ -42,7 +65,6 @@ struct slice title_of(struct read *q, const struct id16 *objective)
 }
 
 /* ---- lists: one pass over the documents, one over the roll-ups ------------------------------------------------------------------- */
-struct line { struct id16 id; const struct doc *doc; struct number progress; unsigned contributors; bool known; };
 struct lines { struct line *list; size_t n, cap; };
 
 static enum err add_line(void *arg, const struct id16 *id, const struct doc *doc)
@@ -77,12 +99,12 @@ static enum err add_progress(void *arg, const struct id16 *id, struct number pro
 	return OK;
 }
 
-/* Ascending by id, with progress.  False: answered. */
-static bool read_lines(struct read *q, struct lines *l)
+/* Ascending by id, with progress if that is wanted.  False: answered. */
+static bool read_lines(struct read *q, struct lines *l, bool progress)
 {
 	enum err e = view_documents(q->v, &q->org, KIND_OBJECTIVE, add_line, l);
 
-	if (e == OK)
+	if (e == OK && progress)
 		e = view_progress_all(q->v, &q->org, add_progress, l);
 	if (e == OK)
 		return true;
@@ -135,17 +157,18 @@ static bool fits(struct read *q, const struct wanted *w, const struct line *line
 
 void objectives_list(struct request *r)
 {
+	const struct shape shape = shape_of(request_query(r, "fields"));
 	struct lines l = { .n = 0 };
 	struct wanted w;
 	struct read q;
 	json_t *list;
 
-	if (!read_begin_org(&q, r) || !wanted_read(&q, &w) || !read_lines(&q, &l))
+	if (!read_begin_org(&q, r) || !wanted_read(&q, &w) || !read_lines(&q, &l, shape.progress || shape.contributors))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < l.n && list != NULL; i++)
 		if (fits(&q, &w, &l.list[i]))
-			json_add(&list, object(&q, &l.list[i].id, l.list[i].doc, l.list[i].progress, l.list[i].known, l.list[i].contributors));
+			json_add(&list, object(&q, &shape, &l.list[i]));
 	mem_free(l.list);
 	read_answer(&q, list);
 }
@@ -173,7 +196,7 @@ void progress_list(struct request *r)
 	struct read q;
 	json_t *list;
 
-	if (!read_begin_org(&q, r) || !read_lines(&q, &l))
+	if (!read_begin_org(&q, r) || !read_lines(&q, &l, true))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < l.n && list != NULL; i++)
