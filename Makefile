@@ -65,7 +65,7 @@ EXT_net    := $(EXT_base) $(ZMQ_LIBS) $(UV_LIBS)
 EXT_node   := $(EXT_store)
 EXT_sim    := $(EXT_store)
 EXT_daemon := $(EXT_store) $(ZMQ_LIBS) $(UV_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(CONFUSE_LIBS)
-EXT_cli    := $(SODIUM_LIBS) $(UNISTRING_LIBS) $(JANSSON_LIBS) $(POPT_LIBS) $(SMARTCOLS_LIBS)
+EXT_cli    := $(CLI_LIBS)
 EXT_bench  := $(EXT_daemon)
 
 .PHONY: all

@@ -18,3 +18,8 @@ POPT_LIBS      := $(call pc,libs,popt)
 SMARTCOLS_LIBS := $(call pc,libs,smartcols)
 CMOCKA_LIBS    := $(call pc,libs,cmocka)
 UNISTRING_LIBS := -lunistring
+# cairn is started for every command: what it takes into itself need not be looked for and relocated each time.  $(call inside,libx,LIBS):
+# the archive in VARIANT=rel, if there is one, else LIBS.  (Not libunistring: it is LGPL.)
+inside = $(or $(if $(filter rel,$(VARIANT)),$(filter /%,$(shell $(CC) -print-file-name=$(1).a 2>/dev/null))),$(2))
+CLI_LIBS := $(call inside,libsodium,$(SODIUM_LIBS)) $(call inside,libjansson,$(JANSSON_LIBS)) $(call inside,libpopt,$(POPT_LIBS)) \
+	$(UNISTRING_LIBS) $(SMARTCOLS_LIBS)
