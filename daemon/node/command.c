@@ -50,6 +50,15 @@ struct space *command_self(struct node *n)
 	return &n->spaces[0];
 }
 
+enum err command_ready(const struct ask *a, struct space *s, const char *what, bool *sent)
+{
+	struct epoch *epoch;
+	enum err e = keys_for_space(a->n, s, &epoch);
+
+	*sent = e != OK;
+	return e == OK ? OK : command_error(a, e, what);
+}
+
 struct space *command_org(const struct ask *a, enum err *e)
 {
 	struct node *n = a->n;

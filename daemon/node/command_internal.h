@@ -20,6 +20,9 @@ const struct pair *command_pair(const struct command *, const char *name);      
 /* "With 2 of 3 peers." or "" where there are none. */
 const char *command_reach(struct node *, struct space *, char out[96]);
 struct space *command_self(struct node *);
+/* Can documents of this org be written here?  Asked before an act is signed that a later refusal could not take back.  *sent: no, and
+ * the refusal went out. */
+enum err command_ready(const struct ask *, struct space *, const char *what, bool *sent);
 
 typedef enum err command_handler(const struct ask *);
 command_handler command_org_create, command_org_set, command_org_use, command_org_leave, command_invite, command_invite_close,

@@ -31,28 +31,43 @@ static int word_index(struct slice text, const char *const *words, size_t n)
 	return -1;
 }
 
+static const char *const org_statuses[] = { "Active", "Inactive", "Archived" };
+
+/* Refuse a wrong value before anything is made. */
+static enum err rights_check(const struct ask *a, bool *sent)
+{
+	uint64_t value;
+
+	*sent = true;
+	for (int i = 0; org_rights[i] != NULL; i++) {
+		const struct pair *p = command_pair(a->c, org_rights[i]);
+
+		if (p != NULL && i == 2 && word_index(p->value, org_statuses, 3) < 0)
+			return command_refuse(a, ERR_USAGE, "status is Active, Inactive or Archived.");
+		if (p != NULL && i != 2 && !parse_bool(p->value, &value))
+			return command_refuse(a, ERR_USAGE, "%s is true or false.", org_rights[i]);
+	}
+	*sent = false;
+	return OK;
+}
+
 /* Settings that change rights are authority ops.  Not OK or *sent: to be returned. */
 static enum err rights_set(const struct ask *a, struct space *s, bool *sent)
 {
-	static const char *const statuses[] = { "Active", "Inactive", "Archived" };
 	struct act_body body = { .n_pins = 0 };
 	enum err e = OK;
 
 	*sent = true;
 	for (int i = 0; org_rights[i] != NULL; i++) {
 		const struct pair *p = command_pair(a->c, org_rights[i]);
-		int status;
 
 		if (p == NULL)
 			continue;
 		if (i == 2) {
-			if ((status = word_index(p->value, statuses, 3)) < 0)
-				return command_refuse(a, ERR_USAGE, "status is Active, Inactive or Archived.");
-			body.status = (uint32_t)status;
+			body.status = (uint32_t)word_index(p->value, org_statuses, 3);
 			e = author_act(a->n, s, ACT_STATUS, &body, NULL, NULL, NULL, NULL, NULL);
 		} else {
-			if (!parse_bool(p->value, &body.value))
-				return command_refuse(a, ERR_USAGE, "%s is true or false.", org_rights[i]);
+			(void)parse_bool(p->value, &body.value);
 			body.setting = i == 0 ? SETTING_MEMBER_CREATION : SETTING_GOAL_APPROVAL;
 			if (state_setting(space_state(s), (enum setting)body.setting) != body.value)
 				e = author_act(a->n, s, ACT_SETTING, &body, NULL, NULL, NULL, NULL, NULL);
@@ -138,7 +153,7 @@ enum err command_org_create(const struct ask *a)
 	bool sent;
 	enum err e = org_check(a, a->c->text, &sent);
 
-	if (e != OK || sent)
+	if (e != OK || sent || (e = rights_check(a, &sent)) != OK || sent)
 		return e;
 	if ((e = genesis(a->n, &s)) != OK)
 		return command_error(a, e, "create an organization");
@@ -163,6 +178,8 @@ enum err command_org_set(const struct ask *a)
 		return e;
 	if (!state_permits(space_state(s), &a->n->member, MAY_CONFIGURE, RELATION_OTHER))
 		return command_error(a, ERR_DENIED, "change the organization's settings");
+	if ((e = rights_check(a, &sent)) != OK || sent || (e = command_ready(a, s, "change the organization's settings", &sent)) != OK || sent)
+		return e;
 	if ((e = rights_set(a, s, &sent)) != OK || sent)
 		return e;
 	if ((e = org_document(a, s, false, &sent)) != OK || sent)
@@ -528,6 +545,8 @@ enum err command_team_add(const struct ask *a)
 
 	if ((s = command_org(a, &e)) == NULL)
 		return e;
+	if ((e = command_ready(a, s, "add a team", &sent)) != OK || sent)
+		return e;
 	if (name == NULL || name->value.len == 0)
 		return command_refuse(a, ERR_USAGE, "A team needs a name: cairn team add NAME.");
 	if (type != NULL && (index = word_index(type->value, team_types, 6)) < 0)
@@ -558,6 +577,8 @@ enum err command_team_edit(const struct ask *a)
 	enum err e;
 
 	if ((s = command_org(a, &e)) == NULL)
+		return e;
+	if ((e = command_ready(a, s, "change this team", &sent)) != OK || sent)
 		return e;
 	if (command_pair(a->c, "type") != NULL)
 		return command_refuse(a, ERR_USAGE, "A team's type is given when it is made.");

@@ -91,7 +91,8 @@ enum err command_objective_add(const struct ask *a)
 
 	if ((s = command_org(a, &e)) == NULL)
 		return e;
-	if ((e = need_title(a, "cairn objective add TITLE", &sent)) != OK || sent)
+	if ((e = need_title(a, "cairn objective add TITLE", &sent)) != OK || sent || (e = command_ready(a, s, "add an objective", &sent)) != OK ||
+	    sent)
 		return e;
 	if (!may_write(a, s, a->c->has_target ? &a->c->target : NULL, true))
 		return command_error(a, ERR_DENIED, a->c->has_target ? "add an objective to this team"
@@ -117,6 +118,8 @@ enum err command_objective_edit(const struct ask *a)
 	enum err e;
 
 	if ((s = command_org(a, &e)) == NULL)
+		return e;
+	if ((e = command_ready(a, s, "edit this objective", &sent)) != OK || sent)
 		return e;
 	if ((e = document_read(a->n, s, KIND_OBJECTIVE, &a->c->document, &doc)) != OK)
 		return command_error(a, e, "edit this objective");

@@ -131,6 +131,8 @@ static enum err op_plain(struct space *s, const struct op *op, struct buf *plain
 	epoch = keys_find(s, &op->epoch);
 	if (epoch == NULL || !epoch->has_key)
 		return ERR_WAITING;
+	if (epoch->type == EPOCH_AUDIENCE)      /* documents are for all members: nobody applies one that only some could open */
+		return ERR_SEALED;
 	return op_open(plain, op, epoch->key);
 }
 
