@@ -225,6 +225,39 @@ static void then_objective(struct request *r, const struct reply *reply)
 	reply_answer(&q, reply, reply_id(reply, &id, DOC_LEN) ? objective_read_json(&q, &id) : NULL);
 }
 
+static bool allows_over(struct read *q)
+{
+	const struct doc *doc;
+	struct id16 id;
+
+	model_document_id(&id, &q->org, KIND_ORG, SLICE(NULL, 0));
+	return view_document(q->v, &q->org, KIND_ORG, &id, &doc) == OK && view_flag(doc, KIND_ORG, ORG_ALLOW_OVER);
+}
+
+/* A new one has nothing below it and no links: its progress is its own, and needs no roll-up of all others (design §9). */
+static void then_added(struct request *r, const struct reply *reply)
+{
+	const decimal full = 100 * DECIMAL_ONE;
+	const struct shape shape = shape_of(NULL);
+	struct line line = { .known = true };
+	struct objective objective;
+	struct read q;
+
+	if (!reply_begin_org(&q, r, reply))
+		return;
+	if (!reply_id(reply, &line.id, DOC_LEN) || view_document(q.v, &q.org, KIND_OBJECTIVE, &line.id, &line.doc) != OK) {
+		reply_answer(&q, reply, NULL);
+		return;
+	}
+	objective_read(&objective, &line.id, line.doc);
+	line.progress = progress_percent(objective.current, objective.target, 0);
+	if (line.progress.value < 0)
+		line.progress.value = 0;
+	if (line.progress.value > full && !allows_over(&q))
+		line.progress.value = full;
+	reply_answer(&q, reply, object(&q, &shape, &line));
+}
+
 /* The team is authority; what else refers to something is looked up. */
 static bool given(struct read *q, struct command *c)
 {
@@ -245,7 +278,7 @@ void objective_add(struct request *r)
 	struct read q;
 
 	if (read_begin_org(&q, r) && given(&q, &c))
-		read_command(&q, &c, then_objective);
+		read_command(&q, &c, then_added);
 }
 
 void objective_set(struct request *r)
