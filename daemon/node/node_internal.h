@@ -1,10 +1,12 @@
 /* The inside of the node.  Files and their jobs:
- *   node.c      open, turn, dispatch of events      replica.c  a space as stored: acts, logs, statements, slots, trie, journal
- *   fold.c      which ops count; documents          keys.c     epochs, wraps, sealing under the one rule (protocol §5)
- *   author.c    writing: ops, acts, statements      peers.c    sessions, dialing, the peer book
- *   join.c      invites' codes, JOIN, admission     sync.c     `cairn sync`, waiting for peers
- *   share.c     gate → sealed reports, audit        publish.c  aggregator: reports → roll-ups
- *   command*.c  what users ask                      view*.c    what users read
+ *   node.c      open, turn, dispatch of events      spaces.c    the spaces that this node knows
+ *   replica.c   acts, statements, what follows      slots.c     the map: slots, tries, journal
+ *   logs.c      logs and forks                      net_data.c  what sessions see of all that
+ *   fold.c      which ops count; documents          keys.c      epochs, wraps, sealing under the one rule (protocol §5)
+ *   author.c    writing: ops, acts, statements      peers.c     sessions, dialing, the peer book
+ *   join.c      invites' codes, JOIN, admission     sync.c      `cairn sync`, waiting for peers
+ *   share.c     gate → sealed reports, audit        publish.c   aggregator: reports → roll-ups
+ *   command*.c  what users ask                      view*.c     what users read
  * Everything that is memory here can be rebuilt by node_open from the store. */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H

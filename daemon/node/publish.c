@@ -284,7 +284,7 @@ static enum err publish_all(struct node *n, struct space *s)
 {
 	struct rollup_body *body = mem_alloc(sizeof *body);
 	struct id32 heads[LIMIT_HEADS];
-	size_t n_heads = authority_heads(s->authority, heads, LIMIT_HEADS), at = 0;
+	size_t n_heads = authority_heads(s->authority, heads, LIMIT_HEADS), at = 0, rest;
 	struct computed c;
 	struct epoch *epoch;
 	struct id32 epoch_id;
@@ -307,8 +307,10 @@ static enum err publish_all(struct node *n, struct space *s)
 		rollup_body_fill(body, r, &c.objectives[at], &c.settings, heads, n_heads, c.key_results[at], c.n_key_results[at]);
 		e = publish_one(n, s, keys_find(s, &epoch_id), body, says_something(r));
 	}
-	/* Whoever reports without pause must not keep us computing without pause: a millisecond of rest for each report read. */
-	s->publish_rest = n->mono_ms + (c.n_reports < REST_MAX_MS ? c.n_reports : REST_MAX_MS);
+	/* Whoever reports without pause must not keep us computing without pause: a millisecond of rest for each report read, and
+	 * for each 16 objectives, whoever adds ten thousand of them. */
+	rest = c.n_reports + c.n_objectives / 16;
+	s->publish_rest = n->mono_ms + (rest < REST_MAX_MS ? rest : REST_MAX_MS);
 	publish_free(&c);
 	mem_free(body);
 	return e;
