@@ -24,7 +24,6 @@
  *
  * Reconnecting is the node's business.  ZMQ_RECONNECT_IVL -1 would say so, but then libzmq 4.3.4 ends the pipe at once and drops received
  * frames that nobody has read yet.  So the interval is an hour, and the socket is closed at the first sign of failure. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -41,6 +40,7 @@
 #include <zmq.h>
 #include "base/mem.h"
 #include "net/link.h"
+#include "net/link_address.h"
 
 #ifndef ZMQ_ZAP_ENFORCE_DOMAIN
 #define ZMQ_ZAP_ENFORCE_DOMAIN 93               /* hidden by zmq.h, accepted by the library (measured.md 2) */
@@ -66,7 +66,7 @@
 #define BUDGET          64                      /* messages per socket and turn of the loop */
 #define RATE_MS         500                     /* between two connections with one key, on average */
 #define RATE_BURST      16
-#define STRANGERS       256                     /* connections that have not sent a frame yet */
+#define STRANGERS       1024                    /* connections that have not sent a frame yet */
 #define LISTENERS       8
 #define LOOKUPS         2                       /* names resolved at a time: they share uv's threads with net_check */
 #define ALTERNATIVES    4                       /* addresses tried of one name */
@@ -98,7 +98,7 @@ struct dial {                                   /* an outgoing link */
 	uint8_t server[KEY_LEN];
 	struct curve_pair client;
 	size_t n_alternatives, next_alternative;
-	char alternatives[ALTERNATIVES][LIMIT_ADDRESS_TEXT + 16];
+	char alternatives[ALTERNATIVES][LIMIT_ADDRESS_TEXT + 1];
 };
 struct lookup {                                 /* outlives its dial */
 	uv_getaddrinfo_t request;
@@ -106,7 +106,7 @@ struct lookup {                                 /* outlives its dial */
 	struct lookup *next;                    /* waiting for its turn */
 	struct link *link;
 	bool running;
-	char host[LIMIT_ADDRESS_TEXT], port[8];
+	struct link_address address;
 };
 struct peer {                                   /* an incoming link */
 	struct peer *by_route, *by_number, *next_gone;
@@ -144,7 +144,7 @@ struct link {
 	struct allowed *allowed;                /* [n_allowed], ascending */
 	size_t n_allowed;
 	size_t n_listen;
-	char listen[LISTENERS][LIMIT_ADDRESS_TEXT];
+	char listen[LISTENERS][LIMIT_ADDRESS_TEXT + 1];
 	struct dial *dials[BUCKETS];
 	struct peer *by_route[BUCKETS], *by_number[BUCKETS], *gone;
 	size_t n_peers, n_dialing;
@@ -652,7 +652,7 @@ static void conn_delivered(struct link *l, int fd, size_t len)
 static bool guard_conn(struct link *l, int fd, bool drained)
 {
 	struct conn *c = &l->conns[fd];
-	uint64_t before = c->received;
+	uint64_t before = c->received, limit = c->linked || c->dial != NULL ? PART_BYTES : LIMIT_JOIN_BYTES;
 	struct traffic now;
 
 	if (!conn_ask(fd, &now))
@@ -661,7 +661,7 @@ static bool guard_conn(struct link *l, int fd, bool drained)
 	if ((drained && c->delivered) || c->taken > c->received)
 		c->taken = c->received;         /* with what is not counted: headers, commands */
 	c->delivered = false;
-	if (c->received - c->taken <= (drained ? PART_BYTES : BACKLOG_BYTES)) {
+	if (c->received - c->taken <= (drained ? limit : BACKLOG_BYTES)) {
 		c->strike = false;
 		return c->received - before > SMALL_TALK;
 	}
@@ -1137,70 +1137,6 @@ static bool dealer_drain(struct sock *s)
 
 /* ---- names ---- */
 
-static bool is_name(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
-}
-
-/* tcp://host:port, tcp://[v6]:port, tcp://[v6%zone]:port.  numeric: no look-up is needed. */
-static bool address_split(const char *text, bool listen, char host[LIMIT_ADDRESS_TEXT], char port[8], bool *numeric)
-{
-	size_t len = strnlen(text, LIMIT_ADDRESS_TEXT + 1), host_len;
-	const char *colon, *from = text + 6;
-	struct in6_addr address;
-	unsigned number = 0;
-
-	if (len > LIMIT_ADDRESS_TEXT || strncmp(text, "tcp://", 6) != 0 || (colon = strrchr(from, ':')) == NULL)
-		return false;
-	host_len = (size_t)(colon - from);
-	if (host_len == 0 || host_len > 253 || strlen(colon + 1) > 5 || colon[1] == 0)
-		return false;
-	strcpy(port, colon + 1);
-	if (!(listen && strcmp(port, "*") == 0)) {
-		for (const char *p = port; *p != 0; p++)
-			if (*p < '0' || *p > '9')
-				return false;
-			else
-				number = number * 10 + (unsigned)(*p - '0');
-		if (number > 65535 || (number == 0 && !listen))
-			return false;
-	}
-	if (from[0] == '[') {
-		size_t bare;
-
-		if (colon[-1] != ']')
-			return false;
-		memcpy(host, from + 1, host_len - 2);
-		host[host_len - 2] = 0;
-		bare = strcspn(host, "%");
-		for (const char *p = host + bare; *p != 0; p++)
-			if (!is_name(*p) && (*p != '%' || p != host + bare || p[1] == 0))
-				return false;
-		char zone = host[bare];
-		host[bare] = 0;
-		*numeric = inet_pton(AF_INET6, host, &address) == 1;
-		host[bare] = zone;
-		return *numeric;
-	}
-	memcpy(host, from, host_len);
-	host[host_len] = 0;
-	*numeric = inet_pton(AF_INET, host, &address) == 1;
-	if (listen && strcmp(host, "*") == 0)
-		return *numeric = true;
-	for (size_t i = 0; i < host_len; i++)
-		if (!is_name(host[i]))
-			return false;
-	return host[0] != '-' && host[0] != '.';
-}
-
-bool link_address_valid(const char *text)
-{
-	char host[LIMIT_ADDRESS_TEXT], port[8];
-	bool numeric;
-
-	return address_split(text, false, host, port, &numeric);
-}
-
 static void on_lookup(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
 	struct lookup *k = (struct lookup *)request->data;
@@ -1213,7 +1149,7 @@ static void on_lookup(uv_getaddrinfo_t *request, int status, struct addrinfo *li
 			char host[LIMIT_ADDRESS_TEXT];
 			if (getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST) == 0)
 				snprintf(d->alternatives[d->n_alternatives++], sizeof *d->alternatives,
-					a->ai_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, k->port);
+					a->ai_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, k->address.port);
 		}
 		if (d->n_alternatives == 0 || dial_start(d) != OK) {
 			d->why = ERR_WAITING;
@@ -1235,7 +1171,7 @@ static void lookup_next(struct link *l)
 		struct lookup *k = l->waiting;
 
 		l->waiting = k->next;
-		if (k->dial != NULL && uv_getaddrinfo(l->loop, &k->request, on_lookup, k->host, NULL, &hints) == 0) {
+		if (k->dial != NULL && uv_getaddrinfo(l->loop, &k->request, on_lookup, k->address.host, NULL, &hints) == 0) {
 			k->running = true;
 			l->n_lookups++;
 			l->handles++;
@@ -1247,7 +1183,7 @@ static void lookup_next(struct link *l)
 	}
 }
 
-static enum err lookup_start(struct dial *d, const char *host, const char *port)
+static enum err lookup_start(struct dial *d, const struct link_address *address)
 {
 	struct lookup *k = mem_alloc(sizeof *k), **at = &d->link->waiting;
 
@@ -1256,8 +1192,7 @@ static enum err lookup_start(struct dial *d, const char *host, const char *port)
 	k->request.data = k;
 	k->dial = d;
 	k->link = d->link;
-	strcpy(k->host, host);
-	strcpy(k->port, port);
+	k->address = *address;
 	d->lookup = k;
 	while (*at != NULL)
 		at = &(*at)->next;
@@ -1269,12 +1204,11 @@ static enum err lookup_start(struct dial *d, const char *host, const char *port)
 static enum err dial(struct link *l, uint32_t number, const char *address, const uint8_t server_key[KEY_LEN],
 	const struct curve_pair *client)
 {
-	char host[LIMIT_ADDRESS_TEXT], port[8];
+	struct link_address parts;
 	struct dial *d;
-	bool numeric;
 	enum err e;
 
-	if (!address_split(address, false, host, port, &numeric))
+	if (!link_address_parse(&parts, address, false))
 		return ERR_USAGE;
 	if (dial_by_number(l, number) != NULL)
 		return ERR_EXISTS;
@@ -1290,12 +1224,12 @@ static enum err dial(struct link *l, uint32_t number, const char *address, const
 	d->chain = l->dials[number % BUCKETS];
 	l->dials[number % BUCKETS] = d;
 	l->n_dialing++;
-	if (numeric) {
+	if (parts.numeric) {
 		strcpy(d->alternatives[0], address);
 		d->n_alternatives = 1;
 		e = dial_start(d);
 	} else
-		e = lookup_start(d, host, port);
+		e = lookup_start(d, &parts);
 	if (e != OK)
 		dial_forget(d, 0);
 	else
@@ -1458,12 +1392,12 @@ void link_close(struct link *l)
 
 enum err link_listen(struct link *l, const char *address, uint16_t *port)
 {
-	char host[LIMIT_ADDRESS_TEXT], text[8], *last = l->listen[l->n_listen < LISTENERS ? l->n_listen : 0];
-	size_t len = LIMIT_ADDRESS_TEXT;
-	bool numeric;
+	char *last = l->listen[l->n_listen < LISTENERS ? l->n_listen : 0];
+	size_t len = sizeof l->listen[0];
+	struct link_address parts;
 
 	*port = 0;
-	if (!address_split(address, true, host, text, &numeric))
+	if (!link_address_parse(&parts, address, true))
 		return ERR_USAGE;
 	if (l->n_listen == LISTENERS)
 		return ERR_LIMIT;
