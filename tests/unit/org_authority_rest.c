@@ -267,7 +267,7 @@ static enum err add_act(struct authority *a, struct id32 space, const struct per
 
 static void test_what_is_refused(void **state)
 {
-	const uint8_t empty = 0x80, junk[] = { 0x81, 1, 1 };
+	const uint8_t empty = 0x80, junk[] = { 0x81, 0xa1, 'x', 1 }, later[] = { 0x81, 0x7f, 1 };
 	struct cites unknown = cite1(key_of(1).id), head = { 0, {{{ 0 }}} };
 	struct authority *a = authority_new();
 	size_t n = authority_count(w.a);
@@ -277,12 +277,17 @@ static void test_what_is_refused(void **state)
 	assert_int_equal(add_act(a, w.space, &owner, ACT_DEVICE, ACT_MERGE, SLICE(&empty, 1), head), ERR_MISSING);
 	assert_int_equal(add_act(w.a, w.space, &owner, ACT_DEVICE, ACT_MERGE, SLICE(&empty, 1), unknown), ERR_MISSING);
 	assert_int_equal(add_act(w.a, unknown.ids[0], &owner, ACT_DEVICE, ACT_MERGE, SLICE(&empty, 1), head), ERR_MALFORMED);
-	assert_int_equal(add_act(w.a, w.space, &owner, ACT_DEVICE, ACT_MERGE, SLICE(junk, 3), head), ERR_MALFORMED);
+	assert_int_equal(add_act(w.a, w.space, &owner, ACT_DEVICE, ACT_MERGE, SLICE(junk, 4), head), ERR_MALFORMED);
+	assert_int_equal(add_act(w.a, w.space, &owner, ACT_DEVICE, ACT_CLOSE, SLICE(&empty, 1), head), ERR_MALFORMED);
 	assert_int_equal(authority_count(w.a), n);
 	assert_int_equal(add_act(w.a, w.space, &owner, ACT_DEVICE, 99, SLICE(&empty, 1), head), OK);     /* carried, not counted */
 	assert_int_equal(authority_count(w.a), n + 1);
 	authority_heads(w.a, head.ids, LIMIT_HEADS);
 	assert_false(authority_counts(w.a, &head.ids[0]));
+	/* A key of a later version is kept and ignored (protocol §1). */
+	assert_int_equal(add_act(w.a, w.space, &owner, ACT_DEVICE, ACT_MERGE, SLICE(later, 3), head), OK);
+	authority_heads(w.a, head.ids, LIMIT_HEADS);
+	assert_true(authority_counts(w.a, &head.ids[0]));
 	authority_free(a);
 }
 
