@@ -79,6 +79,9 @@ def first_sync(documents=10000):
         peer = bob.json('peers')[0]
         print(f'first sync of {got} documents: {got / took:.0f} documents/s ({took:.2f} s, joining included), '
               f'{peer["bytesIn"] / got:.0f} bytes a document = {peer["bytesIn"] / payload:.2f} x payload')
+        cairn.sync(ann, bob)
+        time.sleep(1)  # what joining led to has gone round
+        peer = bob.json('peers')[0]
         before = (peer['bytesIn'], peer['bytesOut'])
         bob.ok('sync')
         peer = bob.json('peers')[0]
