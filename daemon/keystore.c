@@ -311,7 +311,7 @@ static enum err make_keys(struct keystore *k, const struct keystore_init *in)
 	c.device = id->device;
 	memcpy(c.box, id->box_public, KEY_LEN);
 	memcpy(c.curve, id->curve_public, KEY_LEN);
-	e = certificate_make(&b, &c, root_secret);
+	e = certificate_make(&b, &c, root_secret, id->sign_secret);
 	if (e == OK && (e = b.err) == OK && b.len > sizeof id->certificate)
 		e = ERR_TOOBIG;
 	if (e == OK) {

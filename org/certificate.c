@@ -4,6 +4,7 @@
 #include "org/certificate.h"
 
 #define DOMAIN "cairn-certificate"
+#define DOMAIN_DEVICE "cairn-certificate-device"
 
 static void put_body(struct buf *out, const struct certificate *c, size_t fields)
 {
@@ -31,16 +32,19 @@ static enum err body_hash(struct id32 *out, const struct certificate *c)
 	return e;
 }
 
-enum err certificate_make(struct buf *out, const struct certificate *c, const uint8_t secret[SIGN_SECRET_LEN])
+enum err certificate_make(struct buf *out, const struct certificate *c, const uint8_t certifier_secret[SIGN_SECRET_LEN],
+	const uint8_t device_secret[SIGN_SECRET_LEN])
 {
-	uint8_t sig[SIG_LEN];
+	uint8_t claim[SIG_LEN], sig[SIG_LEN];
 	struct id32 hash;
 	enum err e = body_hash(&hash, c);
 
 	if (e != OK)
 		return e;
-	crypto_sign(sig, DOMAIN, &hash, secret);
-	put_body(out, c, 9);
+	crypto_sign(claim, DOMAIN_DEVICE, &hash, device_secret);
+	crypto_sign(sig, DOMAIN, &hash, certifier_secret);
+	put_body(out, c, 10);
+	mp_put_bin(out, claim, SIG_LEN);
 	mp_put_bin(out, sig, SIG_LEN);
 	return out->err;
 }
@@ -48,14 +52,14 @@ enum err certificate_make(struct buf *out, const struct certificate *c, const ui
 enum err certificate_load(struct certificate *c, struct slice bytes)
 {
 	struct mp_reader r = mp_read(bytes);
-	uint8_t sig[SIG_LEN];
+	uint8_t claim[SIG_LEN], sig[SIG_LEN];
 	struct id32 hash;
 	enum err e;
 
 	memset(c, 0, sizeof *c);
 	if (mp_check(bytes, 2, 16) != OK)
 		return ERR_MALFORMED;
-	mp_get_array_of(&r, 9);
+	mp_get_array_of(&r, 10);
 	if (mp_get_uint(&r, UINT64_MAX) != FORMAT_VERSION)
 		return r.err == OK ? ERR_VERSION : ERR_MALFORMED;
 	mp_get_fixed(&r, &c->root, ID_LEN);
@@ -65,10 +69,12 @@ enum err certificate_load(struct certificate *c, struct slice bytes)
 	c->by_root = mp_get_uint(&r, 1) == 1;
 	mp_get_fixed(&r, &c->certifier, ID_LEN);
 	c->created_ms = mp_get_uint(&r, UINT64_MAX);
+	mp_get_fixed(&r, claim, SIG_LEN);
 	mp_get_fixed(&r, sig, SIG_LEN);
 	if (mp_end(&r) != OK || (c->by_root && !id32_equal(&c->root, &c->certifier)))
 		return ERR_MALFORMED;
 	if ((e = body_hash(&hash, c)) != OK)
 		return e;
-	return crypto_verify(sig, DOMAIN, &hash, &c->certifier) ? OK : ERR_SIGNATURE;
+	return crypto_verify(claim, DOMAIN_DEVICE, &hash, &c->device) && crypto_verify(sig, DOMAIN, &hash, &c->certifier) ? OK
+		: ERR_SIGNATURE;
 }

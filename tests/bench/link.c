@@ -12,9 +12,10 @@
 #include "net/link.h"
 
 #define LEN     300
-#define WINDOW  2000
+#define WINDOW  4000
 #define ACK     250             /* frames between two acknowledgements */
-#define PINGS   2000
+#define PINGS   1000
+#define ROUNDS  5
 
 struct bench {
 	struct link *link;
@@ -211,12 +212,18 @@ static double measure(receive_fn *receive, send_fn *send, uint64_t n, double *pi
 
 int main(int argc, char **argv)
 {
-	uint64_t n = (argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000) / ACK * ACK;
-	double ping = 0, link, raw;
+	uint64_t n = (argc > 1 ? strtoull(argv[1], NULL, 10) : 400000) / ACK * ACK;
+	double ping = 1, link = 0, raw = 0;
 
 	must(crypto_start() == OK, "libsodium");
-	link = measure(receive_link, send_link, n, &ping);
-	raw = measure(receive_raw, send_raw, n, &ping);
+	for (int i = 0; i < ROUNDS; i++) {      /* the best of each, by turns: other programs disturb */
+		double time = 1, rate = measure(receive_link, send_link, n, &time);
+
+		link = rate > link ? rate : link;
+		ping = time < ping ? time : ping;
+		rate = measure(receive_raw, send_raw, n, &time);
+		raw = rate > raw ? rate : raw;
+	}
 	printf("link: %.0f k/s %.0f MB/s; raw zmq: %.0f k/s %.0f MB/s (%d B, CURVE, loopback); ratio %.2f; round trip %.0f us\n",
 		link / 1e3, link * LEN / 1e6, raw / 1e3, raw * LEN / 1e6, LEN, link / raw, ping * 1e6);
 	return 0;

@@ -42,7 +42,7 @@ static void certificate(struct buf *out, const struct key *r, const struct key *
 {
 	struct certificate c = { .root = r->id, .device = d->id, .by_root = true, .certifier = r->id };
 
-	must(certificate_make(out, &c, r->secret) == OK, "certificate");
+	must(certificate_make(out, &c, r->secret, d->secret) == OK, "certificate");
 }
 
 static struct id32 put(struct space *s, enum act_kind kind, const struct act_body *b, const struct id32 *cites, size_t n_cites)

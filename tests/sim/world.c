@@ -367,7 +367,7 @@ static void make_identity(struct world *w, size_t i)
 	c.device = s->identity.device;
 	memcpy(c.box, s->identity.box_public, KEY_LEN);
 	memcpy(c.curve, s->identity.curve_public, KEY_LEN);
-	assert(certificate_make(&b, &c, root_secret) == OK && b.len <= sizeof s->identity.certificate);
+	assert(certificate_make(&b, &c, root_secret, s->identity.sign_secret) == OK && b.len <= sizeof s->identity.certificate);
 	memcpy(s->identity.certificate, b.data, b.len);
 	s->identity.certificate_len = b.len;
 	buf_free(&b);

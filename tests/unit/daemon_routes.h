@@ -54,7 +54,7 @@ static void make_machine(size_t i)
 	c.device = m->id.device;
 	memcpy(c.box, m->id.box_public, KEY_LEN);
 	memcpy(c.curve, m->id.curve_public, KEY_LEN);
-	assert_int_equal(certificate_make(&b, &c, root_secret), OK);
+	assert_int_equal(certificate_make(&b, &c, root_secret, m->id.sign_secret), OK);
 	memcpy(m->id.certificate, b.data, b.len);
 	m->id.certificate_len = b.len;
 	buf_free(&b);

@@ -42,7 +42,7 @@ static inline void person_make(struct person *p, struct rng *rng)
 	c.device = p->device;
 	memcpy(c.box, p->box, KEY_LEN);
 	memcpy(c.curve, p->curve, KEY_LEN);
-	assert_int_equal(certificate_make(&b, &c, p->root_secret), OK);
+	assert_int_equal(certificate_make(&b, &c, p->root_secret, p->secret), OK);
 	memcpy(p->certificate, b.data, b.len);
 	p->certificate_len = b.len;
 	buf_free(&b);
@@ -142,7 +142,7 @@ static inline void kit_new(struct kit *k, uint64_t seed)
 
 		memcpy(c.box, p.box, KEY_LEN);
 		memcpy(c.curve, p.curve, KEY_LEN);
-		assert_int_equal(certificate_make(&b, &c, p.root_secret), OK);
+		assert_int_equal(certificate_make(&b, &c, p.root_secret, p.secret), OK);
 		memcpy(k->identity.certificate, b.data, b.len);
 		k->identity.certificate_len = b.len;
 		buf_free(&b);

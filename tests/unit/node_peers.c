@@ -68,7 +68,7 @@ static void test_many_devices(void **unused)
 		c.device = other.device;
 		memcpy(c.box, other.box, KEY_LEN);
 		memcpy(c.curve, other.curve, KEY_LEN);
-		assert_int_equal(certificate_make(&bytes, &c, mallory.secret), OK);
+		assert_int_equal(certificate_make(&bytes, &c, mallory.secret, other.secret), OK);
 		body.certificate_bytes = buf_slice(&bytes);
 		kit_begin(&k);
 		take_act(&k, &act, ACT_CERTIFY, &body, &mallory);

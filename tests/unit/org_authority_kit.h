@@ -48,7 +48,7 @@ KIT size_t certify(uint8_t *out, const struct key *root, const struct key *devic
 
 	memcpy(c.box, device->id.b, KEY_LEN);
 	memcpy(c.curve, device->id.b, KEY_LEN);
-	assert_int_equal(certificate_make(&b, &c, by->secret), OK);
+	assert_int_equal(certificate_make(&b, &c, by->secret, device->secret), OK);
 	memcpy(out, b.data, len = b.len);
 	buf_free(&b);
 	return len;

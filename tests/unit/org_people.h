@@ -35,7 +35,7 @@ static inline struct person *people_person(struct people *p)
 	c.root = c.certifier = x->root;
 	c.device = x->device;
 	memcpy(c.box, x->box, KEY_LEN);
-	assert_int_equal(certificate_make(&x->certificate, &c, x->root_secret), OK);
+	assert_int_equal(certificate_make(&x->certificate, &c, x->root_secret, x->device_secret), OK);
 	p->n++;
 	return x;
 }
@@ -114,7 +114,7 @@ static inline size_t people_device(struct people *p, size_t owner)
 
 	memcpy(c.box, x->box, KEY_LEN);
 	buf_clear(&x->certificate);
-	assert_int_equal(certificate_make(&x->certificate, &c, p->person[owner].device_secret), OK);
+	assert_int_equal(certificate_make(&x->certificate, &c, p->person[owner].device_secret, x->device_secret), OK);
 	b.certificate_bytes = buf_slice(&x->certificate);
 	people_act(p, owner, ACT_CERTIFY, &b, NULL);
 	return p->n - 1;
