@@ -64,8 +64,8 @@
 #define GUARD_MS        50                      /* between two looks at the connections that receive much */
 #define SMALL_TALK      (64 * 1024)             /* between two looks: not much */
 #define BUDGET          64                      /* messages per socket and turn of the loop */
-#define RATE_MS         500                     /* between two connections with one key, on average */
-#define RATE_BURST      16
+#define RATE_MS         100                     /* between two connections with one key, on average */
+#define RATE_BURST      32
 #define STRANGERS       1024                    /* connections that have not sent a frame yet */
 #define LISTENERS       8
 #define LOOKUPS         2                       /* names resolved at a time: they share uv's threads with net_check */
@@ -414,7 +414,7 @@ static bool zap_answer(struct sock *s)
 	size_t id_len = 0, part = 0;
 	bool version = false, domain = false, curve = false, whole = false, more = true;
 	struct allowed *who = NULL;
-	const char *status = "400";             /* the client is told; 300: it is not, the connection ends */
+	const char *status = "400";             /* the client takes 400 for a refusal, 500 for "later" */
 	char user[HEX_LEN];
 
 	for (; more; part++) {
@@ -449,7 +449,7 @@ static bool zap_answer(struct sock *s)
 	if (who == NULL)
 		l->info.refused_keys++;
 	else if (!within_rate(l, who))
-		status = "300";
+		status = "500";
 	else {
 		status = "200";
 		to_hex(user, key);
@@ -886,25 +886,30 @@ refuse:
 	return NULL;
 }
 
+/* A name of its own choosing (as if ours, even), several parts, or too large: not our software. */
+static bool is_foreign(zmq_msg_t *body, const struct peer *p, bool whole)
+{
+	const char *chosen = p == NULL ? zmq_msg_gets(body, "Identity") : NULL;
+
+	return (chosen != NULL && *chosen != 0) || !whole || zmq_msg_size(body) > LIMIT_FRAME;
+}
+
 static void router_frame(struct link *l, zmq_msg_t *from, zmq_msg_t *body, bool whole)
 {
-	const char *user = zmq_msg_gets(body, "User-Id"), *chosen = zmq_msg_gets(body, "Identity");
+	const char *user = zmq_msg_gets(body, "User-Id");
 	const uint8_t *route = zmq_msg_data(from);
-	int fd = zmq_msg_get(body, ZMQ_SRCFD);
-	struct peer *p;
+	bool ours = zmq_msg_size(from) == 5 && route[0] == 0;
+	struct peer *p = ours ? peer_by_route(l, get_u32(route + 1)) : NULL;
 
-	/* A name of its own choosing, several parts, or too large: not our software. */
-	if (zmq_msg_size(from) != 5 || route[0] != 0 || (chosen != NULL && *chosen != 0) || user == NULL || !whole
-		|| zmq_msg_size(body) > LIMIT_FRAME) {
-		conn_leave(l, fd, 0);
+	if (user == NULL || !ours || is_foreign(body, p, whole)) {
+		conn_leave(l, zmq_msg_get(body, ZMQ_SRCFD), 0);
 		goto drop;
 	}
-	p = peer_by_route(l, get_u32(route + 1));
-	if (p == NULL && (p = peer_new(l, get_u32(route + 1), fd, user)) == NULL)
+	if (p == NULL && (p = peer_new(l, get_u32(route + 1), zmq_msg_get(body, ZMQ_SRCFD), user)) == NULL)
 		goto drop;
 	if (p->denied || strlen(user) != HEX_LEN || memcmp(user, p->user, HEX_LEN) != 0)
 		goto drop;
-	conn_delivered(l, fd, zmq_msg_size(body));
+	conn_delivered(l, p->fd, zmq_msg_size(body));
 	l->events.frame(l->events.arg, p->number, SLICE(zmq_msg_data(body), zmq_msg_size(body)));
 	return;
 drop:
