@@ -127,7 +127,7 @@ static enum err code_read(struct join *j, struct slice bytes)
 	return mp_end(&r) == OK ? OK : ERR_USAGE;
 }
 
-static enum err code_parse(struct join *j, struct buf *bytes, struct slice text)
+enum err join_code_parse(struct join *j, struct buf *bytes, struct slice text)
 {
 	const size_t skip = sizeof CODE_PREFIX - 1;
 
@@ -525,7 +525,7 @@ enum err join_command(struct node *n, const struct command *c, uint64_t token)
 	struct buf bytes = {0};
 	struct space *s;
 	struct waiter *w;
-	enum err e = code_parse(&parsed, &bytes, c->text);
+	enum err e = join_code_parse(&parsed, &bytes, c->text);
 
 	if (e == ERR_VERSION) {
 		e = reply_send(n, token, NULL, ERR_USAGE, "This code was made by a newer cairn. Upgrade, or ask for a code of this version.", NULL, NULL);

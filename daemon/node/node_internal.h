@@ -203,6 +203,8 @@ enum err peers_addresses(struct node *, const struct event *);  /* LISTENING, NE
 enum err peers_announce(struct node *);
 enum err peers_take_address(struct node *, const struct statement *);   /* somebody's address statement came */
 struct peer *peer_find(struct node *, const struct id32 *device);
+/* An invite code as text → what it says, and its bytes.  ERR_USAGE: not whole; ERR_VERSION. */
+enum err join_code_parse(struct join *, struct buf *bytes, struct slice text);
 enum err join_command(struct node *, const struct command *, uint64_t token);
 enum err join_message(struct node *, uint32_t link, const struct net_message *);        /* JOIN at the admitter, JOINED at the joiner */
 enum err join_time(struct node *);
