@@ -474,6 +474,8 @@ static bool zap_drain(struct sock *s)
 /* ---- connections ---- */
 
 static void peer_gone(struct link *, struct peer *);
+static void peer_drop(struct link *, struct peer *);
+static void dial_end(struct dial *);
 static struct peer *peer_by_route(const struct link *, uint32_t route);
 
 static struct conn *conn_of(struct link *l, int fd)
@@ -648,6 +650,22 @@ static void conn_delivered(struct link *l, int fd, size_t len)
 	c->delivered = true;
 }
 
+/* End a connection for what it sent, and what is still waiting of it. */
+static void conn_refuse(struct link *l, int fd)
+{
+	struct conn *c = conn_of(l, fd);
+	struct peer *p = c->linked ? peer_by_route(l, c->route) : NULL;
+
+	l->info.dropped_frames++;
+	if (c->dial != NULL) {
+		c->dial->why = ERR_WAITING;
+		dial_end(c->dial);
+	} else if (p != NULL && p->fd == fd)
+		peer_drop(l, p);
+	else
+		conn_leave(l, fd, 0);
+}
+
 /* Look at one connection that received something: true if that was much.  drained: no whole frame is waiting any more. */
 static bool guard_conn(struct link *l, int fd, bool drained)
 {
@@ -665,12 +683,12 @@ static bool guard_conn(struct link *l, int fd, bool drained)
 		c->strike = false;
 		return c->received - before > SMALL_TALK;
 	}
-	if (c->strike) {
-		l->info.dropped_frames++;
-		conn_leave(l, fd, 0);
+	if (!c->strike && c->received - c->taken <= BACKLOG_BYTES) {
+		c->strike = true;               /* frames may have come just now: once more, after a drain */
+		return true;
 	}
-	c->strike = true;                       /* frames may have come just now: once more, after a drain */
-	return true;
+	conn_refuse(l, fd);
+	return false;
 }
 
 /* Connections at rest are watched by epoll, once each; what arrives there leads here.  A connection on which much arrives stays under
@@ -691,7 +709,7 @@ static void guard_pass(struct link *l)
 			continue;
 		if (guard_conn(l, (int)fd, !(c->dial != NULL ? c->dial->dealer : l->router)->busy))
 			again = true;
-		else
+		else if (c->open)
 			conn_watch(l, (int)fd);
 	}
 	if (again)

@@ -31,6 +31,7 @@ struct end {
 	uint8_t up_key[KEY_LEN];
 	uint64_t frames, bytes, expect; /* frames begin with a counter from 0 */
 	bool ordered, echo, hang_up, hang_up_at_once;
+	unsigned nap_us;                /* what a frame costs */
 	size_t last_len;
 };
 static uv_loop_t loop;
@@ -64,7 +65,9 @@ static void on_frame(void *arg, uint32_t number, struct slice bytes)
 
 	if (bytes.len >= 8 && get_u64(bytes.data) != e->expect++)
 		e->ordered = false;
-	e->frames++;
+	if (e->nap_us != 0)
+		usleep(e->nap_us);
+	__atomic_fetch_add(&e->frames, 1, __ATOMIC_ACQ_REL);
 	e->bytes += bytes.len;
 	e->last_len = bytes.len;
 	if (e->echo)
@@ -163,7 +166,8 @@ struct foe {
 	uint16_t port;
 	const struct curve_pair *keys;
 	const uint8_t *server;
-	uint64_t goal, done;
+	uint64_t goal, done, window;    /* window: in flight at most */
+	const uint64_t *taken;          /* what has arrived */
 	bool ready, ended;              /* the handshake succeeded; the other side ended it */
 	int finished, stop, listener;
 };
@@ -180,7 +184,7 @@ static void *foe_run(void *arg)
 static void foe_start(struct foe *f, void (*act)(struct foe *), const char *address, const struct curve_pair *keys,
 	const uint8_t server[KEY_LEN])
 {
-	*f = (struct foe){ .listener = f->listener, .goal = f->goal };
+	*f = (struct foe){ .listener = f->listener, .goal = f->goal, .window = f->window, .taken = f->taken };
 	f->act = act;
 	f->port = (uint16_t)atoi(strrchr(address, ':') + 1);
 	f->keys = keys;
@@ -938,6 +942,52 @@ static void test_pings(void **state)
 	pair_close(&a, &b);
 }
 
+/* Much, to a receiver that is slow. */
+static void act_bulk(struct foe *f)
+{
+	uint8_t *frame = calloc(1, 250 * 1024);
+	struct raw r = { 0 };
+
+	f->ready = raw_connect(&r, f->port) && raw_handshake(&r, f->server, f->keys->public, f->keys->secret, "");
+	while (f->ready && f->done < f->goal) {
+		put_u64(frame, f->done);
+		if (f->done >= f->window + __atomic_load_n(f->taken, __ATOMIC_ACQUIRE))
+			usleep(100);
+		else if (raw_message(&r, 0, frame, 250 * 1024))
+			f->done++;
+		else
+			break;
+	}
+	f->ended = f->done < f->goal;
+	while (!f->ended && __atomic_load_n(f->taken, __ATOMIC_ACQUIRE) < f->goal)
+		usleep(1000);
+	raw_close(&r);
+	free(frame);
+}
+
+static void test_bulk(void **state)
+{
+	(void)state;
+	for (int greedy = 0; greedy < 2; greedy++) {
+		struct end a, b;
+		struct foe f = { .goal = greedy ? 4000 : 1000, .window = greedy ? 4000 : 150 };
+
+		pair_up(&a, &b);
+		b.expect = 0;
+		b.nap_us = greedy ? 3000 : 1000;
+		f.taken = &b.frames;
+		foe_start(&f, act_bulk, listening, &a.keys, b.keys.public);
+		CHECK(foe_finish(&f) && f.ready);
+		print_message("bulk: %lu sent, %lu came%s%s\n", (unsigned long)f.done, (unsigned long)b.frames, f.ended ? ", cut off" : "",
+			a.downs != 0 ? ", the idle link too" : "");
+		if (!greedy)                            /* 150 frames in flight, never drained: all arrive */
+			CHECK(!f.ended && b.frames == f.goal && b.ordered);
+		else                                    /* more in flight than any credit: cut off */
+			CHECK(f.ended && f.done < f.goal * 3 / 4 && a.downs == 0);
+		pair_close(&a, &b);
+	}
+}
+
 /* Two connections with one chosen name: the ROUTER never reads the second. */
 static void act_twins(struct foe *f)
 {
@@ -1362,7 +1412,7 @@ int main(int argc, char **argv)
 		T(test_both_ways_in_order), T(test_stranger), T(test_wrong_server_key), T(test_nobody_there), T(test_self_test),
 		T(test_taken_port), T(test_addresses), T(test_numeric), T(test_raw_client), T(test_too_big), T(test_garbage),
 		T(test_announcement), T(test_endless_message), T(test_endless_server), T(test_deaf_peer),
-		T(test_queue_is_counted_to_the_byte), T(test_foreign_manners), T(test_forged_error), T(test_fuzz), T(test_fuzz_server), T(test_pings), T(test_twins), T(test_rate), T(test_allow_changes),
+		T(test_queue_is_counted_to_the_byte), T(test_foreign_manners), T(test_forged_error), T(test_fuzz), T(test_fuzz_server), T(test_pings), T(test_bulk), T(test_twins), T(test_rate), T(test_allow_changes),
 		T(test_links_per_key), T(test_disconnect_dialled), T(test_disconnect_accepted), T(test_close_flushes),
 		T(test_callbacks_may_hang_up), T(test_names), T(test_many), T(test_idle), T(test_crowd), T(test_no_memory),
 	};
